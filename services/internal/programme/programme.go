@@ -1,0 +1,91 @@
+// Package programme says what a prevention programme is: who it is for, when it runs, and what counts as covered.
+// The programmes themselves are in schemas/programmes.yaml.
+package programme
+
+import "gapwatch/services/internal/calendar"
+
+// Kind says how long somebody stays covered.
+type Kind string
+
+const (
+	// Seasonal: covered from the qualifying day to the season's end; every season starts from nothing.
+	Seasonal Kind = "seasonal"
+	// Rolling: a check covers until the day before the same date Validity months later.
+	Rolling Kind = "rolling"
+	// Cohort: a person belongs to one season (data.cohort) and is covered once qualified, counted up to that season's end.
+	Cohort Kind = "cohort"
+)
+
+// RollingSeason is the season id under which everything of a rolling programme is kept.
+const RollingSeason = "rolling"
+
+// Season is a stretch of days that uptake is counted over. Both ends belong to it.
+type Season struct {
+	ID         string
+	Start, End calendar.Day
+}
+
+// Programme is one prevention programme as written in programmes.yaml.
+type Programme struct {
+	ID          string
+	Name        string
+	Kind        Kind
+	EventType   string // the CloudEvents type that its events have: event.TypeVaccination or event.TypeHealthCheck
+	Doses       int    // how many doses make a person covered; 1 for checks
+	MinInterval int    // days that two doses must lie apart to count as two
+	Validity    int    // months that a check covers; rolling only
+	Target      float64 // uptake aimed at, percent of the eligible, 0 to 100
+	HistoryFrom calendar.Day // the first day that counts are shown for
+	Seasons     []Season     // in order of time, never overlapping for seasonal programmes; none for rolling
+	Limits      Limits
+	Eligible    string // the eligible group in words
+	Source      string // where target, dates and group were published
+}
+
+// Limits are the settings below or above which a figure is withheld or called out.
+type Limits struct {
+	Floor          int     // a measure of a quintile with fewer eligible people is not computed
+	SmallestChange float64 // the smallest change of the gap that matters, percentage points
+	UnknownArea    float64 // share of covered people without a known area above which no verdict is given, percent
+	Ceiling        float64 // the gap above which an alert is raised, percentage points
+}
+
+// Set is all programmes of a deployment and the edition of the Index of Multiple Deprivation they are counted by.
+type Set struct {
+	Edition    int // 2019 or 2025
+	Programmes []*Programme
+	byID       map[string]*Programme
+}
+
+// Get is the programme with that id.
+func (s *Set) Get(id string) (*Programme, bool) {
+	p, ok := s.byID[id]
+	return p, ok
+}
+
+// Season is the season with that id.
+func (p *Programme) Season(id string) (Season, bool) {
+	if p.Kind == Rolling {
+		return Season{ID: RollingSeason, Start: p.HistoryFrom, End: calendar.Far}, id == RollingSeason
+	}
+	for _, s := range p.Seasons {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	return Season{}, false
+}
+
+// SeasonOn is the season that a seasonal programme's event on that day belongs to; false where none was running.
+// Everything of a rolling programme belongs to RollingSeason. Cohort programmes take the season from the event.
+func (p *Programme) SeasonOn(day calendar.Day) (Season, bool) {
+	if p.Kind == Rolling {
+		return p.Season(RollingSeason)
+	}
+	for _, s := range p.Seasons {
+		if s.Start <= day && day <= s.End {
+			return s, true
+		}
+	}
+	return Season{}, false
+}
