@@ -1,0 +1,9 @@
+// Package schemas holds what Gapwatch and its users agree on: event schemas, subjects, tables and programmes.
+package schemas
+
+import "embed"
+
+// Files is everything in this folder that a running service needs.
+//
+//go:embed migrations/*.sql
+var Files embed.FS

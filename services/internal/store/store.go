@@ -1,0 +1,134 @@
+// Package store connects to ClickHouse, brings its schema up to date, and says what to do about its errors.
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/cenkalti/backoff/v5"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+
+	"gapwatch/schemas"
+)
+
+// Options reads a ClickHouse address: http://user:password@host:8123, https://..., or clickhouse://host:9000.
+// Time-outs and settings of the driver may be given as query parameters, as in its own DSN.
+func Options(address string) (*clickhouse.Options, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("ClickHouse address: %w", errors.Unwrap(err)) // the outer error repeats the password
+	}
+	if u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "clickhouse" {
+		return nil, fmt.Errorf("ClickHouse address: scheme %q is not http, https or clickhouse", u.Scheme)
+	}
+	opts, err := clickhouse.ParseDSN(address)
+	if err != nil {
+		return nil, fmt.Errorf("ClickHouse address: %w", err)
+	}
+	if u.Scheme == "https" && opts.TLS == nil {
+		opts.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if opts.Auth.Username == "" {
+		opts.Auth.Username = "default"
+	}
+	opts.MaxOpenConns, opts.MaxIdleConns = 8, 8
+	if opts.ReadTimeout == 0 {
+		opts.ReadTimeout = 5 * time.Minute
+	}
+	return opts, nil
+}
+
+// Open connects to ClickHouse; it does not wait for an answer.
+func Open(address string) (driver.Conn, error) {
+	opts, err := Options(address)
+	if err != nil {
+		return nil, err
+	}
+	return clickhouse.Open(opts)
+}
+
+// Migrate brings the schema up to date. It may be run again and by several services at once: every statement is
+// idempotent, so two that run the same migration do no harm, and one that lost a race tries again.
+func Migrate(ctx context.Context, address string) error {
+	opts, err := Options(address)
+	if err != nil {
+		return err
+	}
+	db := clickhouse.OpenDB(opts)
+	defer db.Close() //nolint:errcheck // nothing was left unwritten
+	_, err = backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, migrateOnce(ctx, db) },
+		backoff.WithMaxTries(5))
+	return err
+}
+
+func migrateOnce(ctx context.Context, db *sql.DB) error {
+	for _, name := range []string{"prevention", "reporting"} {
+		// Atomic is what makes inserts and EXCHANGE safe; the embedded engine's default is another.
+		if _, err := db.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+name+" ENGINE = Atomic"); err != nil {
+			return fmt.Errorf("create database %s: %w", name, err)
+		}
+	}
+	migrations, err := fs.Sub(schemas.Files, "migrations")
+	if err != nil {
+		return err
+	}
+	versions, err := database.NewStore(goose.DialectClickHouse, "prevention.schema_versions")
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider("", db, migrations, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate ClickHouse: %w", err)
+	}
+	return nil
+}
+
+// Verdict says what to do about an error.
+type Verdict int
+
+const (
+	// Retry: the same call may work later (server away, overloaded, out of disk for now).
+	Retry Verdict = iota
+	// Reject: this data can never be stored; smaller parts of it may.
+	Reject
+	// Stop: nothing will work until somebody repairs the set-up (wrong password, missing table).
+	Stop
+)
+
+// codes that say that the data is at fault, or the set-up; everything else may pass. From ClickHouse's ErrorCodes.cpp.
+var verdicts = map[int32]Verdict{
+	6: Reject, 26: Reject, 27: Reject, 33: Reject, 38: Reject, 41: Reject, 53: Reject, 69: Reject, 70: Reject,
+	72: Reject, 117: Reject, 131: Reject, 252: Reject, 321: Reject, 349: Reject, 407: Reject, 691: Reject,
+	16: Stop, 47: Stop, 60: Stop, 62: Stop, 81: Stop, 192: Stop, 193: Stop, 194: Stop, 497: Stop, 516: Stop,
+}
+
+// Judge says what an error of the driver asks for. Not reaching ClickHouse is always Retry.
+func Judge(err error) Verdict {
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return Retry
+	}
+	var exception *clickhouse.Exception
+	if errors.As(err, &exception) {
+		return verdicts[exception.Code]
+	}
+	if strings.HasPrefix(err.Error(), "clickhouse [Append") || strings.Contains(err.Error(), "converting") {
+		return Reject // the driver refused a value before it sent anything
+	}
+	return Retry
+}
