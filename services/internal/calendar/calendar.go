@@ -51,11 +51,10 @@ func (d Day) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 // String is the day as 2026-10-03.
 func (d Day) String() string { return d.Time().Format(time.DateOnly) }
 
-// AddMonths is the same day of the month n months later, or the last day of that month where it has no such day:
-// 31 August plus six months is 28 (or 29) February.
+// AddMonths is the same date n months later or, where that month has no such date, the first day of the month after
+// it. So a cover that starts on d and lasts n months is over on d.AddMonths(n): from 31 August, six months last until
+// the last day of February and are over on 1 March.
 func (d Day) AddMonths(n int) Day {
 	y, m, day := d.Time().Date()
-	last := Date(y, m+time.Month(n)+1, 0)
-	same := Date(y, m+time.Month(n), day)
-	return min(same, last)
+	return min(Date(y, m+time.Month(n), day), Date(y, m+time.Month(n)+1, 1))
 }
