@@ -1,24 +1,46 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 
--- Reference data come in loads. A load's rows are written first and its row here last: rows whose load is not listed
--- here do not exist. The newest load of a kind and key is the one in force.
+-- Reference data come in loads. A load's rows are written first, under its number; then one insert here, which is the
+-- commit, says what it replaces. Rows whose load is not listed here do not exist. Two loaders cannot make the same
+-- generation: the second insert with the deduplication token of a generation is dropped (services/internal/reference).
 CREATE TABLE IF NOT EXISTS prevention.loads
 (
-    load      UInt32                 COMMENT 'grows by one with each load',
-    kind      LowCardinality(String) COMMENT 'areas, practices, programmes, eligible, history, interventions or flags',
-    key       String                 COMMENT 'what this load replaces, e.g. programme/season/valid_from for eligible',
-    file      String,
-    sha256    String                 COMMENT 'of what was loaded for this key: the same content again is no load',
-    rows      UInt64,
-    loaded_at DateTime64(3, 'UTC') DEFAULT now64(3)
+    generation UInt32                 COMMENT 'grows by one with each commit',
+    load       UInt64                 COMMENT 'number that the rows of this commit carry: milliseconds since 1970 (44 bits), chance (20)',
+    kind       LowCardinality(String) COMMENT 'lookup, areas, names, practices, programmes, eligible, history, interventions or flags',
+    key        String                 COMMENT 'what is replaced, e.g. programme/season/valid_from for eligible',
+    file       String                 COMMENT 'name of the file it came from, empty where it came from none',
+    sha256     String                 COMMENT 'of the content, whatever the order of its rows: the same content again is no load',
+    rows       UInt64,
+    loaded_at  DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = MergeTree
-ORDER BY (kind, key, load);
+ORDER BY (kind, key, generation)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 1000;
 
+CREATE VIEW IF NOT EXISTS prevention.loads_now AS
+SELECT kind, key, argMax(loads.load, loads.generation) AS load, argMax(loads.sha256, loads.generation) AS sha256,
+       argMax(loads.rows, loads.generation) AS rows, max(loads.generation) AS generation
+FROM prevention.loads AS loads GROUP BY kind, key;
+
+-- The look-up files as they were loaded, one relation each, so that a later load of one of them is resolved with the others.
+CREATE TABLE IF NOT EXISTS prevention.lookups
+(
+    load     UInt64,
+    relation LowCardinality(String) COMMENT 'e.g. lsoa21-ltla24; the key in prevention.loads',
+    code     String                 COMMENT 'what is looked up',
+    target   String                 COMMENT 'code of where it lies, empty for deprivation',
+    rank     UInt32                 COMMENT 'IMD rank, 1 = most deprived, 0 where the relation is no deprivation',
+    decile   UInt8                  COMMENT 'IMD decile, 1 = most deprived, 0 where the relation is no deprivation'
+)
+ENGINE = MergeTree
+ORDER BY (load, relation, code, target);
+
+-- What services/internal/area resolved from the look-ups in force.
 CREATE TABLE IF NOT EXISTS prevention.areas
 (
-    load          UInt32,
+    load          UInt64,
     lsoa          String                 COMMENT 'LSOA code of 2011 or 2021',
     neighbourhood LowCardinality(String) COMMENT 'MSOA, empty = unknown',
     place         LowCardinality(String) COMMENT 'local authority of 2024, empty = unknown',
@@ -32,10 +54,10 @@ CREATE TABLE IF NOT EXISTS prevention.areas
 ENGINE = MergeTree
 ORDER BY (load, lsoa);
 
-CREATE TABLE IF NOT EXISTS prevention.geographies
+CREATE TABLE IF NOT EXISTS prevention.names
 (
-    load   UInt32,
-    level  LowCardinality(String) COMMENT 'neighbourhood, place, system, region or pcn',
+    load   UInt64,
+    level  LowCardinality(String) COMMENT 'neighbourhood, place, system, region or pcn; the key in prevention.loads',
     code   String,
     name   String
 )
@@ -44,7 +66,7 @@ ORDER BY (load, level, code);
 
 CREATE TABLE IF NOT EXISTS prevention.practices
 (
-    load     UInt32,
+    load     UInt64,
     practice String COMMENT 'ODS code',
     pcn      LowCardinality(String) COMMENT 'ODS code of its primary care network'
 )
@@ -53,7 +75,7 @@ ORDER BY (load, practice);
 
 CREATE TABLE IF NOT EXISTS prevention.eligible
 (
-    load       UInt32,
+    load       UInt64,
     programme  LowCardinality(String),
     season     LowCardinality(String) COMMENT 'season id; rolling for rolling programmes',
     valid_from Date32                 COMMENT 'first day these people are the denominator',
@@ -67,7 +89,7 @@ ORDER BY (load, programme, season, valid_from, lsoa);
 
 CREATE TABLE IF NOT EXISTS prevention.history
 (
-    load      UInt32,
+    load      UInt64,
     programme LowCardinality(String),
     season    LowCardinality(String),
     geography LowCardinality(String),
@@ -82,11 +104,11 @@ COMMENT 'Published series: counts that others published, never mixed with ours.'
 
 CREATE TABLE IF NOT EXISTS prevention.interventions
 (
-    load      UInt32,
-    programme LowCardinality(String),
+    load      UInt64,
+    programme LowCardinality(String) COMMENT 'the key in prevention.loads',
     geography LowCardinality(String),
     from_day  Date32,
-    to_day    Date32,
+    to_day    Date32 COMMENT 'last day; 2299-12-31 = no end known',
     label     String
 )
 ENGINE = MergeTree
@@ -94,12 +116,12 @@ ORDER BY (load, programme, geography, from_day);
 
 CREATE TABLE IF NOT EXISTS prevention.flags
 (
-    load     UInt32,
+    load     UInt64,
     code     LowCardinality(String) COMMENT 'code of the area that carries the flag',
-    label    String                 COMMENT 'e.g. left behind',
+    label    String                 COMMENT 'e.g. left behind; label, tab, source is the key in prevention.loads',
     source   String                 COMMENT 'who says so',
     from_day Date32,
-    to_day   Date32
+    to_day   Date32 COMMENT 'last day; 2299-12-31 = no end known'
 )
 ENGINE = MergeTree
 ORDER BY (load, code, label);
