@@ -1,14 +1,14 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 
--- Reference data come in loads. A load's rows are written first, under its number; then one insert here, which is the
--- commit, says what it replaces. Rows whose load is not listed here do not exist. Two loaders cannot make the same
--- generation: the second insert with the deduplication token of a generation is dropped (services/internal/reference).
+-- Reference data come in loads. A load's rows are written first, under the number of their batch; then one insert here,
+-- which is the commit, says what they replace. Rows whose batch is not listed here do not exist. Two loaders cannot
+-- both make load 7: of two inserts with one deduplication token the second is dropped (services/internal/reference).
 CREATE TABLE IF NOT EXISTS prevention.loads
 (
-    generation UInt32                 COMMENT 'grows by one with each commit',
-    load       UInt64                 COMMENT 'number that the rows of this commit carry: milliseconds since 1970 (44 bits), chance (20)',
-    kind       LowCardinality(String) COMMENT 'lookup, areas, names, practices, programmes, eligible, history, interventions or flags',
+    load       UInt32                 COMMENT 'grows by one with each load',
+    batch      UInt64                 COMMENT 'number that the rows carry: milliseconds since 1970 (44 bits), chance (20)',
+    kind       LowCardinality(String) COMMENT 'lookup, areas, names, practices, programmes, eligible, history, interventions, flags or repair',
     key        String                 COMMENT 'what is replaced, e.g. programme/season/valid_from for eligible',
     file       String                 COMMENT 'name of the file it came from, empty where it came from none',
     sha256     String                 COMMENT 'of the content, whatever the order of its rows: the same content again is no load',
@@ -16,18 +16,19 @@ CREATE TABLE IF NOT EXISTS prevention.loads
     loaded_at  DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = MergeTree
-ORDER BY (kind, key, generation)
+ORDER BY (kind, key, load)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, non_replicated_deduplication_window = 1000;
 
+-- What is in force: the newest load of each kind and key.
 CREATE VIEW IF NOT EXISTS prevention.loads_now AS
-SELECT kind, key, argMax(loads.load, loads.generation) AS load, argMax(loads.sha256, loads.generation) AS sha256,
-       argMax(loads.rows, loads.generation) AS rows, max(loads.generation) AS generation
+SELECT kind, key, max(loads.load) AS load, argMax(loads.batch, loads.load) AS batch,
+       argMax(loads.sha256, loads.load) AS sha256, argMax(loads.rows, loads.load) AS rows
 FROM prevention.loads AS loads GROUP BY kind, key;
 
 -- The look-up files as they were loaded, one relation each, so that a later load of one of them is resolved with the others.
 CREATE TABLE IF NOT EXISTS prevention.lookups
 (
-    load     UInt64,
+    batch     UInt64,
     relation LowCardinality(String) COMMENT 'e.g. lsoa21-ltla24; the key in prevention.loads',
     code     String                 COMMENT 'what is looked up',
     target   String                 COMMENT 'code of where it lies, empty for deprivation',
@@ -35,12 +36,12 @@ CREATE TABLE IF NOT EXISTS prevention.lookups
     decile   UInt8                  COMMENT 'IMD decile, 1 = most deprived, 0 where the relation is no deprivation'
 )
 ENGINE = MergeTree
-ORDER BY (load, relation, code, target);
+ORDER BY (batch, relation, code, target);
 
 -- What services/internal/area resolved from the look-ups in force.
 CREATE TABLE IF NOT EXISTS prevention.areas
 (
-    load          UInt64,
+    batch          UInt64,
     lsoa          String                 COMMENT 'LSOA code of 2011 or 2021',
     neighbourhood LowCardinality(String) COMMENT 'MSOA, empty = unknown',
     place         LowCardinality(String) COMMENT 'local authority of 2024, empty = unknown',
@@ -52,30 +53,30 @@ CREATE TABLE IF NOT EXISTS prevention.areas
     rank_2025     UInt32                 COMMENT 'IMD 2025 rank, 1 = most deprived, 0 = unknown'
 )
 ENGINE = MergeTree
-ORDER BY (load, lsoa);
+ORDER BY (batch, lsoa);
 
 CREATE TABLE IF NOT EXISTS prevention.names
 (
-    load   UInt64,
+    batch   UInt64,
     level  LowCardinality(String) COMMENT 'neighbourhood, place, system, region or pcn; the key in prevention.loads',
     code   String,
     name   String
 )
 ENGINE = MergeTree
-ORDER BY (load, level, code);
+ORDER BY (batch, level, code);
 
 CREATE TABLE IF NOT EXISTS prevention.practices
 (
-    load     UInt64,
+    batch     UInt64,
     practice String COMMENT 'ODS code',
     pcn      LowCardinality(String) COMMENT 'ODS code of its primary care network'
 )
 ENGINE = MergeTree
-ORDER BY (load, practice);
+ORDER BY (batch, practice);
 
 CREATE TABLE IF NOT EXISTS prevention.eligible
 (
-    load       UInt64,
+    batch       UInt64,
     programme  LowCardinality(String),
     season     LowCardinality(String) COMMENT 'season id; rolling for rolling programmes',
     valid_from Date32                 COMMENT 'first day these people are the denominator',
@@ -85,11 +86,11 @@ CREATE TABLE IF NOT EXISTS prevention.eligible
     eligible   UInt32                 COMMENT 'people'
 )
 ENGINE = MergeTree
-ORDER BY (load, programme, season, valid_from, lsoa);
+ORDER BY (batch, programme, season, valid_from, lsoa);
 
 CREATE TABLE IF NOT EXISTS prevention.history
 (
-    load      UInt64,
+    batch      UInt64,
     programme LowCardinality(String),
     season    LowCardinality(String),
     geography LowCardinality(String),
@@ -99,12 +100,12 @@ CREATE TABLE IF NOT EXISTS prevention.history
     eligible  UInt64 COMMENT 'people eligible on that day'
 )
 ENGINE = MergeTree
-ORDER BY (load, programme, season, geography, day, quintile)
+ORDER BY (batch, programme, season, geography, day, quintile)
 COMMENT 'Published series: counts that others published, never mixed with ours.';
 
 CREATE TABLE IF NOT EXISTS prevention.interventions
 (
-    load      UInt64,
+    batch      UInt64,
     programme LowCardinality(String) COMMENT 'the key in prevention.loads',
     geography LowCardinality(String),
     from_day  Date32,
@@ -112,11 +113,11 @@ CREATE TABLE IF NOT EXISTS prevention.interventions
     label     String
 )
 ENGINE = MergeTree
-ORDER BY (load, programme, geography, from_day);
+ORDER BY (batch, programme, geography, from_day);
 
 CREATE TABLE IF NOT EXISTS prevention.flags
 (
-    load     UInt64,
+    batch     UInt64,
     code     LowCardinality(String) COMMENT 'code of the area that carries the flag',
     label    String                 COMMENT 'e.g. left behind; label, tab, source is the key in prevention.loads',
     source   String                 COMMENT 'who says so',
@@ -124,4 +125,4 @@ CREATE TABLE IF NOT EXISTS prevention.flags
     to_day   Date32 COMMENT 'last day; 2299-12-31 = no end known'
 )
 ENGINE = MergeTree
-ORDER BY (load, code, label);
+ORDER BY (batch, code, label);
