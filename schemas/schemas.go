@@ -5,5 +5,5 @@ import "embed"
 
 // Files is everything in this folder that a running service needs.
 //
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql programmes.yaml
 var Files embed.FS

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/programme"
 )
 
 // The CloudEvents types that are taken.
 const (
-	TypeVaccination = "uk.nhs.prevention.vaccination.v1"
-	TypeHealthCheck = "uk.nhs.prevention.health-check.v1"
+	TypeVaccination = programme.TypeVaccination
+	TypeHealthCheck = programme.TypeHealthCheck
 )
 
 // Status says what a version of a record claims.

@@ -16,6 +16,12 @@ const (
 	Cohort Kind = "cohort"
 )
 
+// The CloudEvents types that a programme's events can have.
+const (
+	TypeVaccination = "uk.nhs.prevention.vaccination.v1"
+	TypeHealthCheck = "uk.nhs.prevention.health-check.v1"
+)
+
 // RollingSeason is the season id under which everything of a rolling programme is kept.
 const RollingSeason = "rolling"
 
@@ -30,11 +36,11 @@ type Programme struct {
 	ID          string
 	Name        string
 	Kind        Kind
-	EventType   string // the CloudEvents type that its events have: event.TypeVaccination or event.TypeHealthCheck
-	Doses       int    // how many doses make a person covered; 1 for checks
-	MinInterval int    // days that two doses must lie apart to count as two
-	Validity    int    // months that a check covers; rolling only
-	Target      float64 // uptake aimed at, percent of the eligible, 0 to 100
+	EventType   string       // the CloudEvents type that its events have: TypeVaccination or TypeHealthCheck
+	Doses       int          // how many doses make a person covered; 1 for checks
+	MinInterval int          // days that two doses must lie apart to count as two
+	Validity    int          // months that a check covers; rolling only
+	Target      float64      // uptake aimed at, percent of the eligible, 0 to 100
 	HistoryFrom calendar.Day // the first day that counts are shown for
 	Seasons     []Season     // in order of time, never overlapping for seasonal programmes; none for rolling
 	Limits      Limits
@@ -55,6 +61,16 @@ type Set struct {
 	Edition    int // 2019 or 2025
 	Programmes []*Programme
 	byID       map[string]*Programme
+}
+
+// NewSet makes a set of programmes that are known to be right, as made by a test or a replay. Of two with one id the
+// later is found by it; [Parse] refuses such files.
+func NewSet(edition int, programmes ...*Programme) *Set {
+	s := &Set{Edition: edition, Programmes: programmes, byID: make(map[string]*Programme, len(programmes))}
+	for _, p := range programmes {
+		s.byID[p.ID] = p
+	}
+	return s
 }
 
 // Get is the programme with that id.
