@@ -1,0 +1,433 @@
+package engine
+
+import (
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/ch-go/compress"
+	"github.com/andybalholm/brotli"
+)
+
+// handler answers ClickHouse's HTTP interface.
+type handler struct {
+	store   *store
+	log     *slog.Logger
+	maxBody int64
+	zone    *time.Location
+	name    string
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !local(r) {
+		http.Error(w, "not for web pages of another origin", http.StatusForbidden)
+		return
+	}
+	header := w.Header()
+	header.Set("X-ClickHouse-Server-Display-Name", h.name)
+	switch {
+	case r.URL.Path == "/ping", r.URL.Path == "/replicas_status",
+		r.URL.Path == "/" && !r.URL.Query().Has("query") && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		header.Set("Content-Type", "text/html; charset=UTF-8")
+		_, _ = io.WriteString(w, "Ok.\n")
+	case r.URL.Path != "/":
+		http.Error(w, "There is no handle "+r.URL.Path, http.StatusNotFound)
+	case r.Method == http.MethodGet, r.Method == http.MethodHead, r.Method == http.MethodPost:
+		h.serveQuery(w, r)
+	default:
+		header.Set("Allow", "GET, HEAD, POST")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	}
+}
+
+// local refuses what a web page in the user's browser could send here: there is no password.
+func local(r *http.Request) bool {
+	if r.Header.Get("Origin") != "" {
+		return false
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return host == "" || host == "localhost" || net.ParseIP(strings.Trim(host, "[]")) != nil
+}
+
+// notSettings are URL parameters that are not settings of the query.
+var notSettings = map[string]bool{
+	"query": true, "database": true, "default_format": true, "query_id": true, "user": true, "password": true,
+	"quota_key": true, "role": true, "session_id": true, "session_timeout": true, "session_check": true,
+	"session_timezone_id": true, "close_session": true, "stacktrace": true, "buffer_size": true,
+	"wait_end_of_query": true, "compress": true, "decompress": true, "client_protocol_version": true,
+	"log_comment": true,
+}
+
+// streamable formats can be cut between rows and joined again: no header, no footer, no separator between rows.
+var streamable = map[string]bool{
+	"Native": true, "RowBinary": true, "TabSeparated": true, "TSV": true, "TabSeparatedRaw": true, "TSVRaw": true,
+	"CSV": true, "JSONEachRow": true, "JSONLines": true, "NDJSON": true, "JSONCompactEachRow": true, "TSKV": true,
+	"Null": true, "LineAsString": true,
+}
+
+func (h *handler) serveQuery(w http.ResponseWriter, r *http.Request) {
+	params := r.URL.Query()
+	out := &response{w: w, params: params, acceptEncoding: r.Header.Get("Accept-Encoding")}
+	if err := h.query(r, params, out); err != nil {
+		if r.Context().Err() == nil {
+			h.log.Debug("query failed", "error", err)
+		}
+		out.fail(err)
+		return
+	}
+	if err := out.finish(); err != nil && r.Context().Err() == nil {
+		h.log.Warn("result not sent", "error", err)
+	}
+}
+
+func (h *handler) query(r *http.Request, params url.Values, out *response) error {
+	ctx := r.Context()
+	body, err := requestBody(out.w, r, params, h.maxBody)
+	if err != nil {
+		return err
+	}
+	// Text in the URL goes before that in the body; the two are one query, unless the body is an insert's data.
+	sql := params.Get("query")
+	parsed := parseStatement(sql)
+	inBody := parsed.external && params.Has("query")
+	if !inBody {
+		text, err := io.ReadAll(body)
+		if err != nil {
+			return bodyError(err)
+		}
+		if sql != "" && len(text) > 0 {
+			sql += "\n"
+		}
+		sql += string(text)
+		parsed = parseStatement(sql)
+	}
+	if strings.TrimSpace(sql) == "" {
+		return &Exception{Code: 62, Message: "Code: 62. DB::Exception: Syntax error: Empty query. (SYNTAX_ERROR)"}
+	}
+	if inBody || parsed.external && parsed.format != "Values" {
+		file, path, err := newSpool()
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if _, err := io.WriteString(file, parsed.data); err != nil {
+			return err
+		}
+		if inBody {
+			if _, err := io.Copy(file, body); err != nil {
+				return bodyError(err)
+			}
+		}
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		sql = fmt.Sprintf("%s FROM INFILE %s %s FORMAT %s", parsed.head, quote(path), parsed.settings, parsed.format)
+	}
+
+	format := params.Get("default_format")
+	if format == "" {
+		format = r.Header.Get("X-ClickHouse-Format")
+	}
+	if format == "" {
+		format = "TabSeparated"
+	}
+	output := format
+	if parsed.format != "" && !parsed.insert {
+		output = parsed.format
+	}
+
+	session, err := h.store.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	for _, statement := range prepare(r, params, session.tag) {
+		if _, err := session.conn.exec(statement, "Null"); err != nil {
+			return err
+		}
+	}
+	out.format, out.zone = output, h.zone
+	return session.run(ctx, sql, format, streamable[output], out.begin, out)
+}
+
+// prepare lists the statements that make a session what the request asks for.
+func prepare(r *http.Request, params url.Values, tag string) []string {
+	var statements []string
+	database := params.Get("database")
+	if database == "" {
+		database = r.Header.Get("X-ClickHouse-Database")
+	}
+	if database != "" && database != "default" {
+		statements = append(statements, "USE "+quoteName(database))
+	}
+	if comment := params.Get("log_comment"); comment != "" {
+		tag += " " + comment
+	}
+	// The engine takes bare expressions as queries unless told not to, which makes most syntax errors something else.
+	set := []string{"implicit_select = 0", "log_comment = " + quote(tag)}
+	names := make([]string, 0, len(params))
+	for name := range params {
+		if !notSettings[name] {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		set = append(set, settingName(name)+" = "+quote(params.Get(name)))
+	}
+	if r.Method != http.MethodPost && !params.Has("readonly") {
+		set = append(set, "readonly = 2") // a link must change nothing
+	}
+	return append(statements, "SET "+strings.Join(set, ", "))
+}
+
+// settingName is the name as it is where it is a plain word; anything else would not be a setting, so it is quoted and the engine refuses it.
+func settingName(name string) string {
+	for i := range len(name) {
+		if !isWord(name[i]) {
+			return quoteName(name)
+		}
+	}
+	return name
+}
+
+var errTooLarge = errors.New("request body too large")
+
+// requestBody undoes the compression of the request.
+func requestBody(w http.ResponseWriter, r *http.Request, params url.Values, limit int64) (io.Reader, error) {
+	var body io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	var err error
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip":
+		body, err = gzip.NewReader(body)
+	case "deflate":
+		body, err = zlib.NewReader(body)
+	case "br":
+		body = brotli.NewReader(body)
+	default:
+		return nil, &Exception{Code: 48, Message: "Code: 48. DB::Exception: Unknown Content-Encoding " + encoding + ". (NOT_IMPLEMENTED)"}
+	}
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	if params.Get("decompress") == "1" {
+		body = &frameReader{in: compress.NewReader(body)}
+	}
+	return &limitReader{in: body, left: limit}, nil
+}
+
+// frameReader reads ClickHouse's own compressed frames (decompress=1). The end of the input between two frames is the end of the data.
+type frameReader struct{ in *compress.Reader }
+
+func (r *frameReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// limitReader fails beyond a number of bytes, so that a small compressed body cannot become a huge one.
+type limitReader struct {
+	in   io.Reader
+	left int64
+}
+
+func (r *limitReader) Read(p []byte) (int, error) {
+	n, err := r.in.Read(p)
+	if r.left -= int64(n); r.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) || errors.Is(err, errTooLarge) {
+		return &Exception{Code: 307, Message: "Code: 307. DB::Exception: The request body is larger than this server takes. (TOO_MANY_BYTES)"}
+	}
+	return &Exception{Code: 33, Message: "Code: 33. DB::Exception: Cannot read the request body: " + err.Error() + ". (CANNOT_READ_ALL_DATA)"}
+}
+
+// response carries a query's output to the client: Native blocks are brought to the client's revision, then
+// compressed as asked.
+type response struct {
+	w              http.ResponseWriter
+	params         url.Values
+	acceptEncoding string
+	format         string
+	zone           *time.Location
+
+	out     io.Writer
+	closers []io.Closer
+	began   bool
+	wrote   bool
+	tag     string
+	framed  bool // compressed in ClickHouse's frames
+}
+
+// begin sends the header fields. It is called when the query has not failed up to its first result.
+func (o *response) begin() {
+	o.began = true
+	header := o.w.Header()
+	o.tag = strings.ToLower(rand.Text()[:16])
+	header.Set("X-ClickHouse-Exception-Tag", o.tag)
+	header.Set("X-ClickHouse-Format", o.format)
+	header.Set("X-ClickHouse-Timezone", o.zone.String())
+	header.Set("Content-Type", contentType(o.format))
+	o.out = o.w
+	if o.params.Get("compress") == "1" {
+		o.framed = true
+		method := compress.LZ4
+		switch strings.ToUpper(o.params.Get("network_compression_method")) {
+		case "ZSTD":
+			method = compress.ZSTD
+		case "NONE":
+			method = compress.None
+		}
+		o.out = &frameWriter{out: o.out, enc: compress.NewWriter(compress.LevelZero, method)}
+	} else if o.params.Get("enable_http_compression") != "0" {
+		o.encodeContent()
+	}
+	revision, _ := strconv.ParseUint(o.params.Get("client_protocol_version"), 10, 32)
+	if o.format == "Native" && revision > 0 {
+		o.out = newNativeWriter(o.out, revision, o.zone)
+	}
+}
+
+// encodeContent compresses the body as a whole, in the first way the client names that is known here.
+func (o *response) encodeContent() {
+	for name := range strings.SplitSeq(o.acceptEncoding, ",") {
+		name, _, _ = strings.Cut(strings.TrimSpace(name), ";")
+		var encoder io.WriteCloser
+		switch name {
+		case "gzip":
+			encoder, _ = gzip.NewWriterLevel(o.out, gzip.BestSpeed)
+		case "deflate":
+			encoder, _ = zlib.NewWriterLevel(o.out, zlib.BestSpeed)
+		case "br":
+			encoder = brotli.NewWriterLevel(o.out, brotli.BestSpeed)
+		default:
+			continue
+		}
+		o.w.Header().Set("Content-Encoding", name)
+		o.out, o.closers = encoder, append(o.closers, encoder)
+		return
+	}
+}
+
+func (o *response) Write(data []byte) (int, error) {
+	if len(data) == 0 {
+		return 0, nil
+	}
+	o.wrote = true
+	return o.out.Write(data)
+}
+
+func (o *response) finish() error {
+	if !o.wrote {
+		o.w.Header().Del("Content-Encoding")
+		return nil // an encoder would write its trailer, and the driver takes a body for a result
+	}
+	for _, closer := range o.closers {
+		if err := closer.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail tells the client what went wrong: by the status if nothing has been sent, else in a marked block at the end of the data.
+func (o *response) fail(err error) {
+	exception := asException(err)
+	if !o.wrote {
+		header := o.w.Header()
+		header.Del("Content-Encoding")
+		header.Del("X-ClickHouse-Exception-Tag")
+		header.Set("Content-Type", "text/plain; charset=UTF-8")
+		header.Set("X-ClickHouse-Exception-Code", strconv.Itoa(exception.Code))
+		o.w.WriteHeader(httpStatus(exception.Code))
+		_, _ = io.WriteString(o.w, exception.Message+"\n")
+		return
+	}
+	message := exception.Message
+	if len(message) > 8<<10 {
+		message = message[:8<<10] // a client looks at 16 KiB from the end
+	}
+	block := fmt.Sprintf("\r\n__exception__\r\n%s\r\n%s\n%d %s\r\n__exception__\r\n", o.tag, message, len(message)+1, o.tag)
+	// Inside a whole-body encoding the block must be encoded too; beside ClickHouse's own frames it stands bare.
+	var out io.Writer = o.w
+	if len(o.closers) > 0 {
+		out = o.closers[0].(io.Writer)
+	}
+	_, _ = io.WriteString(out, block)
+	_ = o.finish()
+}
+
+func asException(err error) *Exception {
+	var exception *Exception
+	switch {
+	case errors.As(err, &exception):
+		return exception
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &Exception{Code: 394, Message: "Code: 394. DB::Exception: Query was cancelled. (QUERY_WAS_CANCELLED)"}
+	case errors.Is(err, errClosed):
+		return &Exception{Code: 236, Message: "Code: 236. DB::Exception: The server is shutting down. (ABORTED)"}
+	}
+	return &Exception{Code: 1001, Message: "Code: 1001. DB::Exception: " + err.Error() + ". (STD_EXCEPTION)"}
+}
+
+func contentType(format string) string {
+	switch {
+	case format == "JSONEachRow" || format == "JSONLines" || format == "NDJSON":
+		return "application/x-ndjson; charset=UTF-8"
+	case strings.HasPrefix(format, "JSON"):
+		return "application/json; charset=UTF-8"
+	case strings.HasPrefix(format, "CSV"):
+		return "text/csv; charset=UTF-8"
+	case strings.HasPrefix(format, "TabSeparated"), strings.HasPrefix(format, "TSV"):
+		return "text/tab-separated-values; charset=UTF-8"
+	case format == "Native", strings.HasPrefix(format, "RowBinary"), format == "Parquet", strings.HasPrefix(format, "Arrow"):
+		return "application/octet-stream"
+	}
+	return "text/plain; charset=UTF-8"
+}
+
+// httpStatus is the status that a ClickHouse server sends for a code.
+func httpStatus(code int) int {
+	switch code {
+	case 516, 194, 193:
+		return http.StatusForbidden
+	case 26, 27, 38, 41, 6, 62, 53, 72, 43, 69, 456, 457, 36, 42, 70, 349, 44, 33, 117:
+		return http.StatusBadRequest
+	case 60, 81, 46, 47, 16, 73, 50, 115, 361, 82, 57:
+		return http.StatusNotFound
+	case 307:
+		return http.StatusRequestEntityTooLarge
+	case 159, 209:
+		return http.StatusRequestTimeout
+	case 48:
+		return http.StatusNotImplemented
+	case 164:
+		return http.StatusForbidden
+	case 202, 236, 242:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
