@@ -59,8 +59,8 @@ ORDER BY (programme, season, place)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE VIEW IF NOT EXISTS prevention.published_now AS
-SELECT programme, season, place, max(id) AS id, argMax(base, id) AS base
-FROM prevention.published GROUP BY programme, season, place;
+SELECT programme, season, place, max(rows.id) AS id, argMax(rows.base, rows.id) AS base
+FROM prevention.published AS rows GROUP BY programme, season, place;
 
 -- The cells as published: the one place that knows how to read prevention.uptake_cells.
 CREATE VIEW IF NOT EXISTS prevention.uptake_now AS
