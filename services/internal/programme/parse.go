@@ -1,6 +1,7 @@
 package programme
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -57,6 +58,7 @@ func Parse(file string, data []byte) (*Set, error) {
 	if len(r.errs) > 0 {
 		return nil, errors.Join(r.errs...)
 	}
+	set.SHA256 = fmt.Sprintf("%x", sha256.Sum256(data))
 	return set, nil
 }
 

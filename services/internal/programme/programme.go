@@ -60,6 +60,7 @@ type Limits struct {
 type Set struct {
 	Edition    int // 2019 or 2025
 	Programmes []*Programme
+	SHA256     string // of the file's text, in hex: two services that name the same file count alike
 	byID       map[string]*Programme
 }
 

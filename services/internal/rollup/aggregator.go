@@ -1,0 +1,346 @@
+// Package rollup turns stored events into published counts.
+//
+// # How it stays exact
+//
+// A count is a function of what was read: of the versions of records at or before a position in the stream. Positions
+// come from prevention.handled, whose rows are written after the events they speak of, so everything at or before the
+// watermark is there and nothing can be added to it. Versions are never overwritten, so the state at any earlier
+// position can be computed again at any time.
+//
+// A step takes a programme from its published position to the watermark: it finds the people concerned, computes
+// their counts at both positions, and writes the new value of every cell they counted in at any position between,
+// under an id that is made from the new position. Nothing of this is visible until one insert into
+// prevention.published names the new id for all slices concerned. So a crash at any point leaves only rows that
+// nobody reads or that are rewritten alike; two aggregators write the same rows or rows of different ids, each true
+// at its id; and an older run never replaces a newer one, since the greatest id is the one in force.
+//
+// A full recompute (first run, new reference data, a large backlog, the audit) reads everybody instead and compares
+// with what is published; slices that did not change are left alone.
+package rollup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gapwatch/services/internal/area"
+	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/reference"
+	"gapwatch/services/internal/store"
+)
+
+// Config is what an aggregator needs.
+type Config struct {
+	ClickHouse driver.Conn
+	Programmes *programme.Set
+	Log        *slog.Logger
+	Registry   prometheus.Registerer // nil: metrics are not registered
+
+	// Interval is the shortest time between the starts of two ticks. Default 1 s.
+	Interval time.Duration
+	// Share is the share of the time that may be spent on ticks, over 0 to 1: after a tick of t the aggregator rests
+	// for at least t * (1 - Share) / Share. Default 0.5.
+	Share float64
+	// Threads is how many threads one query may use. Default 1.
+	Threads int
+	// Backlog is the number of new messages from which on everybody is read instead of only the people concerned.
+	// Default 50,000.
+	Backlog uint64
+	// Patience is how long a backlog that still grows may wait, so that a bulk load is not counted over and over.
+	// Default 15 s.
+	Patience time.Duration
+	// AuditEvery is the time between two audits. Default one hour; negative: none.
+	AuditEvery time.Duration
+	// Checkpoint, where set, is called before each write with its name; an error ends the tick there. For crash tests.
+	Checkpoint func(name string) error
+}
+
+func (c *Config) setDefaults() error {
+	if c.ClickHouse == nil || c.Programmes == nil {
+		return errors.New("rollup: ClickHouse and Programmes must be set")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Interval == 0 {
+		c.Interval = time.Second
+	}
+	if c.Share == 0 {
+		c.Share = 0.5
+	}
+	if c.Share < 0 || c.Share > 1 {
+		return fmt.Errorf("rollup: share %v is not over 0 and at most 1", c.Share)
+	}
+	if c.Threads == 0 {
+		c.Threads = 1
+	}
+	if c.Backlog == 0 {
+		c.Backlog = 50_000
+	}
+	if c.Patience == 0 {
+		c.Patience = 15 * time.Second
+	}
+	if c.AuditEvery == 0 {
+		c.AuditEvery = time.Hour
+	}
+	return nil
+}
+
+// Aggregator publishes counts. Its fields are caches: everything it needs to go on is in ClickHouse.
+type Aggregator struct {
+	config  Config
+	metrics *metrics
+
+	mu         sync.Mutex // a tick and an audit never run at once
+	streams    []uint64   // creation times of all streams, earliest first
+	handled    Position   // the watermark last seen
+	links      links
+	linksUpTo  Position
+	areas      *area.Index
+	areasAt    uint32 // the generation that areas are of
+	registered uint32 // the load that our programme file is
+	waiting    backlog
+}
+
+// backlog is a pile of unread messages that may still grow.
+type backlog struct {
+	since time.Time
+	size  uint64
+}
+
+// New prepares an aggregator; it does not touch the store yet.
+func New(config Config) (*Aggregator, error) {
+	if err := config.setDefaults(); err != nil {
+		return nil, err
+	}
+	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}}, nil
+}
+
+// ErrSuperseded says that another aggregator with another programme file has taken over. Stop: two files at once
+// would undo each other's counts.
+var ErrSuperseded = errors.New("another aggregator runs with another programme file: stop one of them")
+
+// Run publishes until ctx ends. Errors of the store are retried; anything else is returned.
+func (a *Aggregator) Run(ctx context.Context) error {
+	audited := time.Now()
+	for ctx.Err() == nil {
+		started := time.Now()
+		_, err := a.Tick(ctx)
+		if err == nil && a.config.AuditEvery > 0 && time.Since(audited) >= a.config.AuditEvery {
+			audited = time.Now()
+			_, err = a.Audit(ctx)
+		}
+		spent := time.Since(started)
+		if err != nil && ctx.Err() == nil {
+			a.metrics.errors.Inc()
+			if errors.Is(err, ErrSuperseded) || store.Judge(err) == store.Stop {
+				return err
+			}
+			a.config.Log.Warn("not published, trying again", "error", err)
+		}
+		rest := max(a.config.Interval-spent, time.Duration(float64(spent)*(1-a.config.Share)/a.config.Share))
+		select {
+		case <-ctx.Done():
+		case <-time.After(rest):
+		}
+	}
+	return nil
+}
+
+// Result says what a tick did.
+type Result struct {
+	At      Position // published up to here
+	Full    int      // programmes that were recomputed in full
+	Slices  int      // slices that got a new snapshot
+	Waiting bool     // a backlog is left to grow first
+}
+
+// Tick publishes everything that is handled by now. The error says what could not be read or written; what was
+// published before it stays. Calling it again is always safe.
+func (a *Aggregator) Tick(ctx context.Context) (Result, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	started := time.Now()
+	result, err := a.tick(ctx)
+	if broken := (*inconsistent)(nil); errors.As(err, &broken) {
+		err = a.repair(ctx, broken.programme, err)
+	}
+	if err == nil {
+		a.metrics.ticks.Inc()
+		a.metrics.seconds.Observe(time.Since(started).Seconds())
+		a.metrics.slices.Add(float64(result.Slices))
+		a.metrics.publishedSequence.Set(float64(result.At.Sequence))
+	}
+	return result, err
+}
+
+func (a *Aggregator) tick(ctx context.Context) (Result, error) {
+	generations, err := a.inForce(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	to, err := a.watermark(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	ids, err := a.published(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+
+	result := Result{At: to}
+	var behind []progress // programmes to step; those to recompute in full are done at once
+	for _, p := range a.config.Programmes.Programmes {
+		generation := max(generations[""], generations[p.ID])
+		id, known := ids[p.ID]
+		if !known {
+			id = new(big.Int)
+		}
+		at, from, err := readID(id, a.streams)
+		if err != nil {
+			return result, err
+		}
+		switch {
+		case !known || at < generation:
+			slices, err := a.recompute(ctx, p, generation, to, true)
+			if err != nil {
+				return result, err
+			}
+			result.Full++
+			result.Slices += slices
+		case to.After(from):
+			behind = append(behind, progress{p, generation, from})
+		}
+	}
+	if len(behind) == 0 {
+		a.waiting = backlog{}
+		return result, nil
+	}
+
+	var unread uint64
+	for _, b := range behind {
+		n := to.Sequence
+		if b.from.Stream == to.Stream {
+			n -= b.from.Sequence
+		}
+		unread = max(unread, n)
+	}
+	if unread < a.config.Backlog {
+		a.waiting = backlog{}
+		result.Slices, err = a.step(ctx, behind, to)
+		return result, err
+	}
+	if a.waiting.since.IsZero() {
+		a.waiting.since = time.Now()
+	}
+	grown := unread != a.waiting.size
+	a.waiting.size = unread
+	if grown && time.Since(a.waiting.since) < a.config.Patience {
+		result.Waiting = true
+		return result, nil
+	}
+	a.waiting = backlog{}
+	for _, b := range behind {
+		slices, err := a.recompute(ctx, b.programme, b.generation, to, false)
+		if err != nil {
+			return result, err
+		}
+		result.Full++
+		result.Slices += slices
+	}
+	return result, nil
+}
+
+// programmeFile is the key under which generations.sql answers with the newest programme file.
+const programmeFile = "*"
+
+// progress is how far a programme is published.
+type progress struct {
+	programme  *programme.Programme
+	generation uint32
+	from       Position
+}
+
+// inForce brings the look-ups up to date and returns the newest load that changes counts, by programme.
+func (a *Aggregator) inForce(ctx context.Context) (map[string]uint32, error) {
+	if a.registered == 0 {
+		load, err := reference.RegisterProgrammes(ctx, a.config.ClickHouse, a.config.Programmes.SHA256)
+		if err != nil {
+			return nil, fmt.Errorf("register programme file: %w", err)
+		}
+		a.registered = load
+	}
+	generations, err := a.generations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if generations[programmeFile] > a.registered {
+		return nil, ErrSuperseded
+	}
+	if a.areas == nil || generations[""] != a.areasAt {
+		index, err := reference.Areas(ctx, a.config.ClickHouse, a.config.Programmes.Edition)
+		if err != nil {
+			return nil, fmt.Errorf("read areas: %w", err)
+		}
+		a.areas, a.areasAt = index, generations[""]
+	}
+	return generations, nil
+}
+
+// inconsistent says that what is stored cannot come from what was read: a defect, or somebody wrote into the tables.
+type inconsistent struct {
+	programme *programme.Programme
+	error
+}
+
+func (e *inconsistent) Unwrap() error { return e.error }
+
+// repair has a programme counted afresh: a load of kind repair makes a new generation, and so a full recompute that
+// takes nothing from what is stored. why is returned, joined with what went wrong here.
+func (a *Aggregator) repair(ctx context.Context, p *programme.Programme, why error) error {
+	a.config.Log.Error("stored counts are wrong, counting afresh", "programme", p.ID, "error", why)
+	a.metrics.auditMismatches.Inc()
+	_, err := reference.RegisterRepair(ctx, a.config.ClickHouse, p.ID)
+	return errors.Join(why, err)
+}
+
+func (a *Aggregator) checkpoint(name string) error {
+	if a.config.Checkpoint == nil {
+		return nil
+	}
+	return a.config.Checkpoint(name)
+}
+
+type metrics struct {
+	ticks, errors, slices, audits, auditMismatches prometheus.Counter
+	seconds                                        prometheus.Histogram
+	publishedSequence                              prometheus.Gauge
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "gapwatch_aggregator_" + name, Help: help})
+	}
+	m := &metrics{
+		ticks:           counter("ticks_total", "Ticks that ended well."),
+		errors:          counter("errors_total", "Ticks and audits that failed and are tried again."),
+		slices:          counter("slices_published_total", "Slices (programme, season, place) that got a new snapshot."),
+		audits:          counter("audits_total", "Full recomputes compared with what is stored."),
+		auditMismatches: counter("audit_mismatches_total", "Cells that an audit found wrong. Anything but 0 is a defect."),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "gapwatch_aggregator_tick_seconds", Help: "How long ticks take.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
+		publishedSequence: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "gapwatch_aggregator_published_sequence", Help: "Sequence of the newest stream up to which counts are published."}),
+	}
+	if registry != nil {
+		registry.MustRegister(m.ticks, m.errors, m.slices, m.audits, m.auditMismatches, m.seconds, m.publishedSequence)
+	}
+	return m
+}

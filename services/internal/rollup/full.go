@@ -1,0 +1,235 @@
+package rollup
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/reference"
+	"gapwatch/services/internal/uptake"
+)
+
+// recompute counts a whole programme from its events up to a position and publishes the slices that differ from what
+// is stored: all of them if the reference data are new. It returns how many slices got a new snapshot.
+func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, generation uint32, to Position, fresh bool) (int, error) {
+	counted, err := a.countAll(ctx, p, to)
+	if err != nil {
+		return 0, fmt.Errorf("programme %s: %w", p.ID, err)
+	}
+	extents, err := a.slicesOf(ctx, p.ID)
+	if err != nil {
+		return 0, err
+	}
+	changed := map[slice]bool{}
+	if fresh {
+		if err := a.writeEligible(ctx, p, generation); err != nil {
+			return 0, fmt.Errorf("programme %s: eligible people: %w", p.ID, err)
+		}
+		for s := range extents {
+			changed[s] = s != slice{} // those that have become empty as well
+		}
+		for i := range counted.series {
+			changed[counted.slice(counted.series[i].key)] = true
+		}
+		delete(changed, slice{})
+	} else {
+		result, err := a.compare(ctx, p, counted)
+		if err != nil {
+			return 0, err
+		}
+		changed = result.changed
+	}
+	id := snapshotID(generation, to)
+	rows := []publication{{programme: p.ID, extent: extent{id, id}}}
+	for s := range changed {
+		rows = append(rows, publication{p.ID, s, extent{id, id}})
+	}
+	if err := a.checkpoint("cells"); err != nil {
+		return 0, err
+	}
+	if err := a.insertTally(ctx, p.ID, rows[0].extent, counted, changed); err != nil {
+		return 0, err
+	}
+	return len(changed), a.publish(ctx, rows)
+}
+
+// insertTally writes all cells of some slices under an id.
+func (a *Aggregator) insertTally(ctx context.Context, programme string, at extent, counted *tally, wanted map[slice]bool) error {
+	counts := map[Cell]Counts{}
+	var cells []Cell
+	flush := func() error {
+		err := a.insertCells(ctx, programme, at.id, cells, func(c Cell) Counts { return counts[c] })
+		cells = cells[:0]
+		clear(counts)
+		return err
+	}
+	if err := counted.each(func(s slice) bool { return wanted[s] }, func(c Cell, n Counts) error {
+		counts[c] = n
+		if cells = append(cells, c); len(cells) < 100_000 {
+			return nil
+		}
+		return flush()
+	}); err != nil {
+		return err
+	}
+	return flush()
+}
+
+// countAll reads everybody of a programme, person by person, and counts them.
+func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Position) (*tally, error) {
+	if err := a.readLinks(ctx, to); err != nil {
+		return nil, err
+	}
+	left, err := a.leftRecords(ctx, p, to)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		counted = newTally(a.areas)
+		where   = located(a.areas)
+		changes []uptake.Change
+		records []uptake.Record
+		person  event.Pseudonym
+		linked  = map[event.Pseudonym][]uptake.Record{} // people of several pseudonyms, by the least of them
+	)
+	count := func(records []uptake.Record) error {
+		changes = uptake.Changes(changes[:0], p, records, where)
+		for _, ch := range changes {
+			if err := counted.add(ch); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	finishPerson := func() error {
+		newest := uptake.Newest(records)
+		if len(left) > 0 {
+			newest = slices.DeleteFunc(newest, func(r uptake.Record) bool {
+				at, moved := left[r.ID]
+				return moved && (at.person != person || at.version != r.Version)
+			})
+		}
+		defer func() { records = records[:0] }()
+		if len(a.links) > 0 && len(a.links[person]) > 0 {
+			cluster, _ := a.links.cluster(person)
+			least := slices.MinFunc(cluster, func(a, b event.Pseudonym) int { return bytes.Compare(a[:], b[:]) })
+			linked[least] = append(linked[least], newest...)
+			return nil
+		}
+		return count(newest)
+	}
+	args := append(upTo(to), clickhouse.Named("programme", p.ID), clickhouse.Named("threads", a.config.Threads))
+	var r recordRow
+	into := []any{&r.person, &r.id, &r.micros, &r.precedence, &r.status, &r.day, &r.dose, &r.season, &r.lsoa, &r.ethnicity, &r.practice}
+	if err := a.each(ctx, "everybody", args, func(rows driver.Rows) error {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		if event.Pseudonym(r.person) != person {
+			if err := finishPerson(); err != nil {
+				return err
+			}
+			person = event.Pseudonym(r.person)
+		}
+		records = append(records, r.record())
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if err := finishPerson(); err != nil {
+		return nil, err
+	}
+	for _, records := range linked {
+		if err := count(records); err != nil {
+			return nil, err
+		}
+	}
+	counted.finish()
+	return counted, nil
+}
+
+// home is where the newest version of a record is.
+type home struct {
+	person  event.Pseudonym
+	version event.Version
+}
+
+// leftRecords are the records that more than one person or programme holds versions of, with the home of the newest;
+// where that is another programme the home has no person.
+func (a *Aggregator) leftRecords(ctx context.Context, p *programme.Programme, to Position) (map[event.RecordID]home, error) {
+	left := map[event.RecordID]home{}
+	err := a.each(ctx, "shared_records", append(upTo(to), clickhouse.Named("threads", a.config.Threads)), func(rows driver.Rows) error {
+		var id, person uuid.UUID
+		var in string
+		var v event.Version
+		if err := rows.Scan(&id, &in, &person, &v.Micros, &v.Precedence); err != nil {
+			return err
+		}
+		if newest, ok := left[event.RecordID(id)]; ok && !newest.version.Less(v) {
+			return nil
+		}
+		if in != p.ID {
+			person = uuid.Nil
+		}
+		left[event.RecordID(id)] = home{event.Pseudonym(person), v}
+		return nil
+	})
+	return left, err
+}
+
+// compare holds what was counted against what is published.
+func (a *Aggregator) compare(ctx context.Context, p *programme.Programme, counted *tally) (comparison, error) {
+	result := comparison{changed: map[slice]bool{}}
+	args := []any{clickhouse.Named("programme", p.ID), clickhouse.Named("threads", a.config.Threads)}
+	err := a.each(ctx, "stored", args, func(rows driver.Rows) error {
+		var c Cell
+		var day int32
+		var level string
+		var newly, lapsed, movedIn, movedOut uint32
+		if err := rows.Scan(&c.Season, &day, &c.Place, &c.System, &level, &c.Code, &c.Quintile, &newly, &lapsed, &movedIn, &movedOut); err != nil {
+			return err
+		}
+		c.Day, c.Level = calendar.Day(day), Level(level)
+		counted.matches(c, Counts{int64(newly), int64(lapsed), int64(movedIn), int64(movedOut)}, &result)
+		return nil
+	})
+	if err != nil {
+		return result, err
+	}
+	counted.missing(&result)
+	return result, nil
+}
+
+// writeEligible stores a programme's eligible people by cell, under the areas of a generation.
+func (a *Aggregator) writeEligible(ctx context.Context, p *programme.Programme, generation uint32) error {
+	eligible := map[Cell]uint64{} // the cell's day is valid_from
+	if err := reference.Eligible(ctx, a.config.ClickHouse, p.ID, func(row reference.EligibleRow) error {
+		for _, c := range cellsOf(a.areas, row.Season, row.ValidFrom, uptake.Group{LSOA: row.LSOA, Ethnicity: row.Ethnicity, Practice: row.Practice}) {
+			if c.Level == PCN && row.Practice == "" || c.Level == Ethnicity && row.Ethnicity == "" {
+				continue // a denominator without practice or ethnicity says nothing at that level
+			}
+			eligible[c] += uint64(row.Eligible)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	cells := keys(eligible)
+	for some := range slices.Chunk(cells, 200_000) {
+		if err := a.insert(ctx, "prevention.eligible_cells", len(some), func(i int) []any {
+			c := some[i]
+			return []any{p.ID, c.Season, c.Day.Time(), c.Place, c.System, string(c.Level), c.Code, c.Quintile, generation, uint32(eligible[c])}
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

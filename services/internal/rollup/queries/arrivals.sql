@@ -1,0 +1,5 @@
+-- What came in after one position, up to another.
+SELECT programme, person, record_id, previous, stream, sequence
+FROM prevention.events
+WHERE (stream > @from_stream OR (stream = @from_stream AND sequence > @from_sequence))
+  AND (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence))

@@ -1,0 +1,1 @@
+SELECT max(sequence) FROM prevention.handled WHERE stream = @stream

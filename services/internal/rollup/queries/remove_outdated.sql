@@ -1,0 +1,1 @@
+DELETE FROM prevention.uptake_cells WHERE programme = @programme AND id < @base

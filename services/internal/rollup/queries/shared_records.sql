@@ -1,0 +1,10 @@
+-- Records that more than one person or programme holds versions of: only the newest version counts, where it is.
+SELECT record_id, programme, person, toUnixTimestamp64Micro(time) AS micros, precedence
+FROM prevention.records
+WHERE (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence))
+  AND record_id IN (
+      SELECT record_id FROM prevention.records
+      GROUP BY record_id
+      HAVING min(person) != max(person) OR min(programme) != max(programme)
+      SETTINGS optimize_aggregation_in_order = 1)
+SETTINGS max_threads = @threads

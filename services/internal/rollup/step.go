@@ -1,0 +1,341 @@
+package rollup
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/programme"
+)
+
+// people is a set of pseudonyms.
+type people map[event.Pseudonym]struct{}
+
+// step publishes what came in after each programme's position, up to one position, and returns how many slices got a
+// new snapshot.
+func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (int, error) {
+	from := behind[0].from
+	for _, b := range behind {
+		if from.After(b.from) {
+			from = b.from
+		}
+	}
+	if err := a.readLinks(ctx, to); err != nil {
+		return 0, err
+	}
+	touched, err := a.touched(ctx, from, to)
+	if err != nil {
+		return 0, err
+	}
+	var rows []publication
+	count := 0
+	for _, b := range behind {
+		changed := map[Cell]Counts{}
+		for _, h := range touched[b.programme.ID].histories {
+			h.step(b.from, to, a.areas, changed)
+		}
+		written, err := a.write(ctx, b, to, changed)
+		if err != nil {
+			return 0, err
+		}
+		rows = append(rows, written...)
+		count += len(written) - 1 // one is the programme's own
+	}
+	return count, a.publish(ctx, rows)
+}
+
+// readLinks takes in the links between pseudonyms known at a position.
+func (a *Aggregator) readLinks(ctx context.Context, to Position) error {
+	if !to.After(a.linksUpTo) {
+		return nil
+	}
+	err := a.each(ctx, "links", append(upTo(to),
+		clickhouse.Named("from_stream", a.linksUpTo.Stream), clickhouse.Named("from_sequence", a.linksUpTo.Sequence)),
+		func(rows driver.Rows) error {
+			var person, previous uuid.UUID
+			var at Position
+			err := rows.Scan(&person, &previous, &at.Stream, &at.Sequence)
+			a.links.add(event.Pseudonym(person), event.Pseudonym(previous), at)
+			return err
+		})
+	if err == nil {
+		a.linksUpTo = to
+	}
+	return err
+}
+
+// concerned are the people of one programme that a step looks at.
+type concerned struct {
+	programme *programme.Programme
+	people    people
+	histories []*history
+}
+
+// touched finds everybody whose counts may change between two positions, with all that is known of them: whose record
+// came in, who held another version of such a record, and who is linked with them.
+func (a *Aggregator) touched(ctx context.Context, from, to Position) (map[string]*concerned, error) {
+	touched := map[string]*concerned{}
+	for _, p := range a.config.Programmes.Programmes {
+		touched[p.ID] = &concerned{programme: p, people: people{}}
+	}
+	touch := func(programme string, person event.Pseudonym) {
+		c, ok := touched[programme]
+		if !ok {
+			return // an event of a programme that the file no longer has: it is in no count
+		}
+		cluster, _ := a.links.cluster(person)
+		for _, p := range cluster {
+			c.people[p] = struct{}{}
+		}
+	}
+	records := map[uuid.UUID]struct{}{}
+	between := append(upTo(to), clickhouse.Named("from_stream", from.Stream), clickhouse.Named("from_sequence", from.Sequence))
+	if err := a.each(ctx, "arrivals", between, func(rows driver.Rows) error {
+		var programme string
+		var person, record, previous uuid.UUID
+		var at Position
+		if err := rows.Scan(&programme, &person, &record, &previous, &at.Stream, &at.Sequence); err != nil {
+			return err
+		}
+		records[record] = struct{}{}
+		touch(programme, event.Pseudonym(person))
+		if previous != uuid.Nil && a.links.newSince(event.Pseudonym(person), event.Pseudonym(previous), from) {
+			for id := range touched { // two people become one in every programme
+				touch(id, event.Pseudonym(person))
+			}
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if err := a.holders(ctx, keys(records), to, func(programme string, v arrival) { touch(programme, v.person) }); err != nil {
+		return nil, err
+	}
+	for id, c := range touched {
+		if err := a.readHistories(ctx, c, to); err != nil {
+			return nil, fmt.Errorf("programme %s: %w", id, err)
+		}
+	}
+	return touched, nil
+}
+
+// holders calls found for every version of some records, in whichever programme and whoever's.
+func (a *Aggregator) holders(ctx context.Context, records []uuid.UUID, to Position, found func(programme string, v arrival)) error {
+	for some := range slices.Chunk(records, perQuery) {
+		if err := a.each(ctx, "holders", append(upTo(to), clickhouse.Named("records", some)), func(rows driver.Rows) error {
+			var r recordRow
+			var programme string
+			if err := rows.Scan(&r.id, &programme, &r.person, &r.micros, &r.precedence, &r.at.Stream, &r.at.Sequence); err != nil {
+				return err
+			}
+			v := arrival{person: event.Pseudonym(r.person), at: r.at}
+			v.ID, v.Version = event.RecordID(r.id), event.Version{Micros: r.micros, Precedence: r.precedence}
+			found(programme, v)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readHistories reads everything known of the people concerned, up to a position.
+func (a *Aggregator) readHistories(ctx context.Context, c *concerned, to Position) error {
+	if len(c.people) == 0 {
+		return nil
+	}
+	of := map[event.Pseudonym]*history{}
+	for person := range c.people {
+		if of[person] != nil {
+			continue
+		}
+		cluster, among := a.links.cluster(person)
+		h := &history{programme: c.programme, links: among}
+		c.histories = append(c.histories, h)
+		for _, p := range cluster {
+			of[p] = h
+		}
+	}
+	records := map[uuid.UUID][]*history{} // more than one where a record went from one person to another
+	for some := range slices.Chunk(keys(c.people), perQuery) {
+		args := append(upTo(to), clickhouse.Named("programme", c.programme.ID), clickhouse.Named("people", asUUIDs(some)))
+		if err := a.each(ctx, "people", args, func(rows driver.Rows) error {
+			var r recordRow
+			if err := rows.Scan(&r.person, &r.id, &r.micros, &r.precedence, &r.at.Stream, &r.at.Sequence,
+				&r.status, &r.day, &r.dose, &r.season, &r.lsoa, &r.ethnicity, &r.practice); err != nil {
+				return err
+			}
+			h := of[event.Pseudonym(r.person)]
+			h.arrivals = append(h.arrivals, arrival{person: event.Pseudonym(r.person), Record: r.record(), at: r.at})
+			if !slices.Contains(records[r.id], h) {
+				records[r.id] = append(records[r.id], h)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	// Versions that others hold tell when a record has left.
+	return a.holders(ctx, keys(records), to, func(programme string, v arrival) {
+		v.elsewhere = true
+		for _, h := range records[uuid.UUID(v.ID)] {
+			if programme != c.programme.ID || of[v.person] != h { // its own were read in full above
+				h.arrivals = append(h.arrivals, v)
+			}
+		}
+	})
+}
+
+// publication is one row of prevention.published.
+type publication struct {
+	programme string
+	slice     slice
+	extent
+}
+
+// write stores the new values of changed cells and returns what to publish: the slices they are in and the
+// programme's own row. Nothing is visible before that.
+func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed map[Cell]Counts) ([]publication, error) {
+	id := snapshotID(b.generation, to)
+	extents, err := a.slicesOf(ctx, b.programme.ID)
+	if err != nil {
+		return nil, err
+	}
+	publications := []publication{{programme: b.programme.ID, extent: extent{id, id}}}
+	if len(changed) == 0 {
+		return publications, nil
+	}
+	touched := map[slice]bool{}
+	for c := range changed {
+		touched[c.slice()] = true
+	}
+	for s := range touched {
+		base := id // a slice that is new
+		if e, ok := extents[s]; ok {
+			base = e.base
+		}
+		publications = append(publications, publication{b.programme.ID, s, extent{id, base}})
+	}
+	values, err := a.values(ctx, b, extents, changed)
+	if err != nil {
+		return nil, err
+	}
+	cells := keys(changed)
+	for _, c := range cells {
+		n := values[c].plus(changed[c], 1)
+		if min(n.Newly, n.Lapsed, n.MovedIn, n.MovedOut) < 0 {
+			return nil, &inconsistent{b.programme, fmt.Errorf("programme %s, %+v: the stored count would fall below 0", b.programme.ID, c)}
+		}
+		values[c] = n
+	}
+	if err := a.checkpoint("cells"); err != nil {
+		return nil, err
+	}
+	return publications, a.insertCells(ctx, b.programme.ID, id, cells, func(c Cell) Counts { return values[c] })
+}
+
+// insertCells writes cells in inserts that touch at most 50 partitions (seasons).
+func (a *Aggregator) insertCells(ctx context.Context, programme string, id *big.Int, cells []Cell, count func(Cell) Counts) error {
+	slices.SortFunc(cells, func(x, y Cell) int {
+		if x.Season != y.Season {
+			if x.Season < y.Season {
+				return -1
+			}
+			return 1
+		}
+		return int(x.Day) - int(y.Day)
+	})
+	for len(cells) > 0 {
+		n, seasons := 0, 0
+		for n < len(cells) && n < 200_000 {
+			if n == 0 || cells[n].Season != cells[n-1].Season {
+				if seasons++; seasons > 50 {
+					break
+				}
+			}
+			n++
+		}
+		some := cells[:n]
+		cells = cells[n:]
+		if err := a.insert(ctx, "prevention.uptake_cells", len(some), func(i int) []any {
+			c := some[i]
+			v := count(c)
+			return []any{programme, c.Season, c.Day.Time(), c.Place, c.System, string(c.Level), c.Code, c.Quintile, id,
+				uint32(v.Newly), uint32(v.Lapsed), uint32(v.MovedIn), uint32(v.MovedOut)}
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values are the stored counts of some cells as published.
+func (a *Aggregator) values(ctx context.Context, b progress, extents map[slice]extent, cells map[Cell]Counts) (map[Cell]Counts, error) {
+	values := make(map[Cell]Counts, len(cells))
+	for some := range slices.Chunk(keys(cells), perQuery) {
+		var seasons, days []string
+		tuples := make([]clickhouse.GroupSet, len(some))
+		for i, c := range some {
+			day := c.Day.String()
+			tuples[i] = clickhouse.GroupSet{Value: []any{c.Season, day, c.Place, c.System, string(c.Level), c.Code, c.Quintile}}
+			seasons, days = append(seasons, c.Season), append(days, day)
+		}
+		slices.Sort(seasons)
+		slices.Sort(days)
+		args := []any{clickhouse.Named("programme", b.programme.ID), clickhouse.Named("id", extents[slice{}].id),
+			clickhouse.Named("seasons", slices.Compact(seasons)), clickhouse.Named("days", slices.Compact(days)), clickhouse.Named("cells", tuples)}
+		if err := a.each(ctx, "cells", args, func(rows driver.Rows) error {
+			var c Cell
+			var day int32
+			var level string
+			var id big.Int
+			var newly, lapsed, movedIn, movedOut uint32
+			if err := rows.Scan(&c.Season, &day, &c.Place, &c.System, &level, &c.Code, &c.Quintile, &id,
+				&newly, &lapsed, &movedIn, &movedOut); err != nil {
+				return err
+			}
+			c.Day, c.Level = calendar.Day(day), Level(level)
+			if e, ok := extents[c.slice()]; ok && id.Cmp(e.base) >= 0 {
+				values[c] = Counts{int64(newly), int64(lapsed), int64(movedIn), int64(movedOut)}
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// publish makes everything that was written visible, all of it at once.
+func (a *Aggregator) publish(ctx context.Context, rows []publication) error {
+	if err := a.checkpoint("published"); err != nil {
+		return err
+	}
+	return a.insert(ctx, "prevention.published (programme, season, place, id, base)", len(rows), func(i int) []any {
+		r := rows[i]
+		return []any{r.programme, r.slice.season, r.slice.place, r.id, r.base}
+	})
+}
+
+func keys[K comparable, V any](m map[K]V) []K {
+	ks := make([]K, 0, len(m))
+	for k := range m {
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+func asUUIDs(people []event.Pseudonym) []uuid.UUID {
+	ids := make([]uuid.UUID, len(people))
+	for i, p := range people {
+		ids[i] = uuid.UUID(p)
+	}
+	return ids
+}

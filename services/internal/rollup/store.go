@@ -1,0 +1,171 @@
+package rollup
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"math/big"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/uptake"
+)
+
+//go:embed queries/*.sql
+var queries embed.FS
+
+// bigQuery lets a query name thousands of people or cells.
+var bigQuery = clickhouse.Settings{"max_query_size": 64 << 20, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000}
+
+// perQuery is how many people, records or cells one query names at most.
+const perQuery = 10_000
+
+// each runs queries/<name>.sql and calls scan for every row.
+func (a *Aggregator) each(ctx context.Context, name string, args []any, scan func(driver.Rows) error) (err error) {
+	text, err := queries.ReadFile("queries/" + name + ".sql")
+	if err != nil {
+		return err
+	}
+	rows, err := a.config.ClickHouse.Query(clickhouse.Context(ctx, clickhouse.WithSettings(bigQuery)), string(text), args...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err tells
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func upTo(p Position) []any {
+	return []any{clickhouse.Named("to_stream", p.Stream), clickhouse.Named("to_sequence", p.Sequence)}
+}
+
+// insert writes rows into a table in one block, so that all of them appear together or none.
+func (a *Aggregator) insert(ctx context.Context, table string, rows int, row func(i int) []any) error {
+	if rows == 0 {
+		return nil
+	}
+	batch, err := a.config.ClickHouse.PrepareBatch(ctx, "INSERT INTO "+table)
+	if err != nil {
+		return fmt.Errorf("insert into %s: %w", table, err)
+	}
+	defer batch.Close() //nolint:errcheck // after Send there is nothing to lose
+	for i := range rows {
+		if err := batch.Append(row(i)...); err != nil {
+			return fmt.Errorf("insert into %s: %w", table, err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return fmt.Errorf("insert into %s: %w", table, err)
+	}
+	return nil
+}
+
+// watermark is the position up to which every message is handled: nothing at or before it can appear any more.
+func (a *Aggregator) watermark(ctx context.Context) (Position, error) {
+	var streams []uint64
+	if err := a.each(ctx, "streams", nil, func(rows driver.Rows) error {
+		var s uint64
+		err := rows.Scan(&s)
+		streams = append(streams, s)
+		return err
+	}); err != nil {
+		return Position{}, err
+	}
+	a.streams = streams
+	for i := len(streams) - 1; i >= 0; i-- {
+		at := Position{Stream: streams[i]}
+		if a.handled.Stream == at.Stream {
+			at.Sequence = a.handled.Sequence
+		}
+		name := "watermark"
+		if i < len(streams)-1 {
+			name = "last_handled" // an earlier stream brings nothing more: its gaps are lost
+		}
+		var last uint64
+		if err := a.each(ctx, name, []any{clickhouse.Named("stream", at.Stream), clickhouse.Named("after", at.Sequence)},
+			func(rows driver.Rows) error { return rows.Scan(&last) }); err != nil {
+			return Position{}, err
+		}
+		if at.Sequence = max(at.Sequence, last); at.Sequence > 0 {
+			a.handled = at
+			return at, nil
+		}
+	}
+	return Position{}, nil
+}
+
+// generations are the newest loads that change counts: of every programme (key empty) and of single ones.
+func (a *Aggregator) generations(ctx context.Context) (map[string]uint32, error) {
+	loads := map[string]uint32{}
+	err := a.each(ctx, "generations", nil, func(rows driver.Rows) error {
+		var programme string
+		var generation uint32
+		err := rows.Scan(&programme, &generation)
+		loads[programme] = generation
+		return err
+	})
+	return loads, err
+}
+
+// published says how far each programme is published, as id.
+func (a *Aggregator) published(ctx context.Context) (map[string]*big.Int, error) {
+	ids := map[string]*big.Int{}
+	err := a.each(ctx, "programme_ids", nil, func(rows driver.Rows) error {
+		var programme string
+		var id big.Int
+		err := rows.Scan(&programme, &id)
+		ids[programme] = &id
+		return err
+	})
+	return ids, err
+}
+
+// span of ids that a slice is read with.
+type extent struct{ id, base *big.Int }
+
+// slicesOf are the published slices of a programme, its own row (empty season and place) included.
+func (a *Aggregator) slicesOf(ctx context.Context, programme string) (map[slice]extent, error) {
+	extents := map[slice]extent{}
+	err := a.each(ctx, "published", []any{clickhouse.Named("programme", programme)}, func(rows driver.Rows) error {
+		var s slice
+		var id, base big.Int
+		err := rows.Scan(&s.season, &s.place, &id, &base)
+		extents[s] = extent{&id, &base}
+		return err
+	})
+	return extents, err
+}
+
+// recordRow takes one row of people.sql or everybody.sql apart; positions are scanned only if at is given.
+type recordRow struct {
+	person, id uuid.UUID
+	micros     int64
+	precedence uint64
+	at         Position
+	status     uint8
+	day        int32
+	dose       uint8
+	season     string
+	lsoa       string
+	ethnicity  string
+	practice   string
+}
+
+func (r *recordRow) record() uptake.Record {
+	return uptake.Record{
+		ID: event.RecordID(r.id), Version: event.Version{Micros: r.micros, Precedence: r.precedence},
+		Status: event.Status(r.status), Day: calendar.Day(r.day), Dose: r.dose, Cohort: r.season,
+		LSOA: r.lsoa, Ethnicity: r.ethnicity, Practice: r.practice,
+	}
+}

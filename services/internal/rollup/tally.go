@@ -1,0 +1,246 @@
+package rollup
+
+import (
+	"fmt"
+	"slices"
+
+	"gapwatch/services/internal/area"
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/uptake"
+)
+
+// tally counts everybody of a programme. It holds four bytes a count, so that ten million people fit into a few
+// hundred megabytes, and numbers instead of names, so that counting one is cheap.
+type tally struct {
+	areas   *area.Index
+	series  []series
+	index   map[seriesKey]int32
+	spots   map[string]spot   // by LSOA
+	pcns    map[string]uint32 // by practice
+	codes   numbering[string] // PCNs and ethnic categories
+	seasons numbering[string]
+	corners numbering[corner]
+	hoods   numbering[string]
+}
+
+// corner is a place, system and quintile: what all levels share.
+type corner struct {
+	place, system string
+	quintile      uint8
+}
+
+type spot struct{ corner, hood uint32 }
+
+type seriesKey struct {
+	level        uint8 // index into levels
+	season       uint16
+	corner, code uint32
+}
+
+var levels = [3]Level{Neighbourhood, PCN, Ethnicity}
+
+// series are the counts of one cell over the days: a day and a column in each entry, as often as it was counted.
+type series struct {
+	key     seriesKey
+	entries []uint32
+	matched int // days found stored with the same counts
+}
+
+// The columns of an entry.
+const (
+	newly = iota
+	lapsed
+	movedIn
+	movedOut
+)
+
+func newTally(areas *area.Index) *tally {
+	return &tally{areas: areas, index: map[seriesKey]int32{}, spots: map[string]spot{}, pcns: map[string]uint32{}}
+}
+
+// numbering gives each of a few values a number.
+type numbering[T comparable] struct {
+	values  []T
+	numbers map[T]uint32
+}
+
+func (n *numbering[T]) number(v T) uint32 {
+	if i, ok := n.numbers[v]; ok {
+		return i
+	}
+	if n.numbers == nil {
+		n.numbers = map[T]uint32{}
+	}
+	i := uint32(len(n.values))
+	n.values, n.numbers[v] = append(n.values, v), i
+	return i
+}
+
+// add counts one change. It is eachCount with numbers for names.
+func (t *tally) add(ch uptake.Change) error {
+	if ch.Day < 0 || ch.Day >= 1<<30 {
+		return fmt.Errorf("day %v cannot be counted", ch.Day)
+	}
+	season := uint16(t.seasons.number(ch.Season))
+	switch ch.Kind {
+	case uptake.Newly:
+		for _, k := range t.keys(season, &ch.To) {
+			t.count(k, ch.Day, newly)
+		}
+	case uptake.Lapsed:
+		for _, k := range t.keys(season, &ch.From) {
+			t.count(k, ch.Day, lapsed)
+		}
+	case uptake.Moved:
+		from, to := t.keys(season, &ch.From), t.keys(season, &ch.To)
+		for i := range from {
+			if from[i] != to[i] {
+				t.count(from[i], ch.Day, movedOut)
+				t.count(to[i], ch.Day, movedIn)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tally) keys(season uint16, g *uptake.Group) [3]seriesKey {
+	at, ok := t.spots[g.LSOA]
+	if !ok {
+		a := t.areas.Find(g.LSOA)
+		at = spot{t.corners.number(corner{a.Place, a.System, a.Quintile}), t.hoods.number(a.Neighbourhood)}
+		t.spots[g.LSOA] = at
+	}
+	pcn, ok := t.pcns[g.Practice]
+	if !ok {
+		pcn = t.codes.number(t.areas.PCN(g.Practice))
+		t.pcns[g.Practice] = pcn
+	}
+	return [3]seriesKey{
+		{0, season, at.corner, at.hood},
+		{1, season, at.corner, pcn},
+		{2, season, at.corner, t.codes.number(g.Ethnicity)},
+	}
+}
+
+func (t *tally) count(k seriesKey, day calendar.Day, column uint32) {
+	i, ok := t.index[k]
+	if !ok {
+		i = int32(len(t.series))
+		t.series, t.index[k] = append(t.series, series{key: k}), i
+	}
+	s := &t.series[i]
+	s.entries = append(s.entries, uint32(day)<<2|column)
+}
+
+// finish must be called after the last add and before anything is read.
+func (t *tally) finish() {
+	for i := range t.series {
+		slices.Sort(t.series[i].entries)
+	}
+}
+
+func (t *tally) slice(k seriesKey) slice {
+	return slice{t.seasons.values[k.season], t.corners.values[k.corner].place}
+}
+
+// each calls do with every cell of some slices that has counts, day after day.
+func (t *tally) each(wanted func(slice) bool, do func(Cell, Counts) error) error {
+	for i := range t.series {
+		s := &t.series[i]
+		if wanted != nil && !wanted(t.slice(s.key)) {
+			continue
+		}
+		at := t.corners.values[s.key.corner]
+		c := Cell{Season: t.seasons.values[s.key.season], Place: at.place, System: at.system, Quintile: at.quintile, Level: levels[s.key.level]}
+		if c.Level == Neighbourhood {
+			c.Code = t.hoods.values[s.key.code]
+		} else {
+			c.Code = t.codes.values[s.key.code]
+		}
+		for rest := s.entries; len(rest) > 0; {
+			day := rest[0] >> 2
+			c.Day = calendar.Day(day)
+			if err := do(c, take(&rest, day)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// take counts the entries of a day off the front.
+func take(entries *[]uint32, day uint32) Counts {
+	var n Counts
+	rest := *entries
+	for len(rest) > 0 && rest[0]>>2 == day {
+		switch rest[0] & 3 {
+		case newly:
+			n.Newly++
+		case lapsed:
+			n.Lapsed++
+		case movedIn:
+			n.MovedIn++
+		case movedOut:
+			n.MovedOut++
+		}
+		rest = rest[1:]
+	}
+	*entries = rest
+	return n
+}
+
+// comparison is what a full recompute finds about what is stored.
+type comparison struct {
+	compared, wrong int            // cells
+	changed         map[slice]bool // slices in which any cell differs
+}
+
+// matches compares one stored cell and remembers that it was stored.
+func (t *tally) matches(c Cell, stored Counts, result *comparison) {
+	result.compared++
+	if s := t.find(c); s != nil {
+		i, _ := slices.BinarySearch(s.entries, uint32(c.Day)<<2)
+		rest := s.entries[i:]
+		if take(&rest, uint32(c.Day)) == stored {
+			s.matched++
+			return
+		}
+	}
+	result.wrong++
+	result.changed[c.slice()] = true
+}
+
+// find is the series of a cell, nil if nobody was counted in it.
+func (t *tally) find(c Cell) *series {
+	season, ok := t.seasons.numbers[c.Season]
+	at, known := t.corners.numbers[corner{c.Place, c.System, c.Quintile}]
+	codes := &t.codes
+	if c.Level == Neighbourhood {
+		codes = &t.hoods
+	}
+	code, coded := codes.numbers[c.Code]
+	level := slices.Index(levels[:], c.Level)
+	if !ok || !known || !coded || level < 0 {
+		return nil
+	}
+	i, ok := t.index[seriesKey{uint8(level), uint16(season), at, code}]
+	if !ok {
+		return nil
+	}
+	return &t.series[i]
+}
+
+// missing completes a comparison with the cells that were counted but not stored, after all stored ones were matched.
+func (t *tally) missing(result *comparison) {
+	for i := range t.series {
+		s := &t.series[i]
+		days := 0
+		for rest := s.entries; len(rest) > 0; days++ {
+			take(&rest, rest[0]>>2)
+		}
+		if days > s.matched {
+			result.wrong += days - s.matched
+			result.changed[t.slice(s.key)] = true
+		}
+	}
+}
