@@ -25,6 +25,19 @@ const (
 	EnteredInError Status = 3 // retracts the record
 )
 
+// String is the status as it is written in data.status; empty for what is none.
+func (s Status) String() string {
+	switch s {
+	case Completed:
+		return "completed"
+	case NotDone:
+		return "not-done"
+	case EnteredInError:
+		return "entered-in-error"
+	}
+	return ""
+}
+
 // Pseudonym is a person's pseudonym: 128 bits, written as 32 lower-case hex digits. The zero value means "none".
 type Pseudonym [16]byte
 
@@ -63,11 +76,12 @@ type Event struct {
 	Previous   Pseudonym // the same person's pseudonym under the key before; zero if none
 	Programme  string
 	Season     string // the season it is counted in: of the day, or data.cohort
+	Cohort     string // data.cohort; only for cohort programmes, where it is the season
 	Day        calendar.Day
 	Dose       uint8 // 0 if not said
 	LSOA       string
 	Ethnicity  string
 	Practice   string
 	Provider   string
-	Plus       []string
+	Plus       []string // PLUS groups, sorted, each once
 }
