@@ -1,0 +1,245 @@
+package stream_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gapwatch/services/internal/stream"
+	"gapwatch/services/internal/stream/streamtest"
+)
+
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func config(t *testing.T, js jetstream.JetStream, name string) jetstream.StreamConfig {
+	t.Helper()
+	s, err := js.Stream(within(t, 10*time.Second), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().Config
+}
+
+func TestEnsureCreatesWhatTheContractSays(t *testing.T) {
+	_, js := streamtest.New(t).Ensure(stream.Options{})
+	events := config(t, js, stream.Events)
+	if events.Retention != jetstream.LimitsPolicy || events.Discard != jetstream.DiscardNew || events.Storage != jetstream.FileStorage ||
+		events.MaxAge != 30*24*time.Hour || events.MaxBytes != 10<<30 || events.MaxMsgs != -1 || events.Duplicates != 2*time.Minute {
+		t.Errorf("events stream: %+v", events)
+	}
+	dead := config(t, js, stream.DeadLetters)
+	if dead.Discard != jetstream.DiscardNew || dead.MaxBytes != 1<<30 || dead.MaxAge != 0 {
+		t.Errorf("dead-letter stream: %+v", dead)
+	}
+}
+
+func TestEnsureKeepsWhatAnOperatorRaisedAndRepairsTheRest(t *testing.T) {
+	_, js := streamtest.New(t).Ensure(stream.Options{MaxBytes: 1 << 20})
+	ctx := within(t, 10*time.Second)
+	changed := config(t, js, stream.Events)
+	changed.MaxBytes, changed.MaxAge, changed.Duplicates = 1<<30, 60*24*time.Hour, time.Hour
+	changed.Description = "ours"
+	changed.Discard = jetstream.DiscardOld
+	changed.MaxMsgs = 5
+	if _, err := js.UpdateStream(ctx, changed); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := stream.Ensure(ctx, js, stream.Options{MaxBytes: 1 << 20}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := changed
+	want.Discard = jetstream.DiscardNew
+	want.MaxMsgs = -1
+	if diff := cmp.Diff(want, config(t, js, stream.Events)); diff != "" {
+		t.Error(diff)
+	}
+	if err := stream.Ensure(ctx, js, stream.Options{MaxBytes: 2 << 30}); err != nil {
+		t.Fatal(err)
+	}
+	if got := config(t, js, stream.Events).MaxBytes; got != 2<<30 {
+		t.Errorf("a raised setting was not taken: %d", got)
+	}
+}
+
+func TestEnsureRefusesWhatCannotBeMadeRight(t *testing.T) {
+	_, js := streamtest.New(t).Connect()
+	ctx := within(t, 10*time.Second)
+	for _, wrong := range []jetstream.StreamConfig{
+		{Retention: jetstream.WorkQueuePolicy},
+		{Storage: jetstream.MemoryStorage},
+		{DenyDelete: true},
+	} {
+		wrong.Name, wrong.Subjects = stream.Events, []string{stream.EventSubjects}
+		if _, err := js.CreateStream(ctx, wrong); err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Ensure(ctx, js, stream.Options{}); !errors.Is(err, stream.ErrStream) {
+			t.Errorf("%+v: %v", wrong, err)
+		}
+		if err := js.DeleteStream(ctx, stream.Events); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, o := range []stream.Options{{MaxAge: -1}, {MaxBytes: -2}, {DeadLetterBytes: -2}, {Replicas: 6}, {Duplicates: -1}} {
+		if err := stream.Ensure(ctx, js, o); err == nil {
+			t.Errorf("%+v was taken", o)
+		}
+	}
+}
+
+func TestEnsureByTwoAtOnce(t *testing.T) {
+	server := streamtest.New(t)
+	errs := make(chan error)
+	for i := range 4 {
+		_, js := server.Connect()
+		go func() {
+			errs <- stream.Ensure(within(t, 20*time.Second), js, stream.Options{MaxBytes: int64(i+1) << 20})
+		}()
+	}
+	for range 4 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	_, js := server.Connect()
+	if got := config(t, js, stream.Events).MaxBytes; got != 4<<20 {
+		t.Errorf("MaxBytes %d: not the greatest that was asked for", got)
+	}
+}
+
+func TestPublisherConfirmsEveryMessageAcrossARestart(t *testing.T) {
+	server := streamtest.New(t)
+	nc, js := server.Ensure(stream.Options{})
+	p, err := stream.NewPublisher(nc, stream.PublisherOptions{Pending: 500, AckTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ctx := within(t, time.Minute)
+	const n = 20000
+	for i := range n {
+		if i == n/3 || i == n/2 {
+			server.Stop()
+			server.Start()
+		}
+		if err := p.Publish(ctx, stream.Message("prevention.events.x.y", fmt.Sprint(i), []byte("{}"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	total, duplicates := p.Confirmed()
+	s, err := js.Stream(ctx, stream.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total != n || s.CachedInfo().State.Msgs != n {
+		t.Errorf("%d confirmed (%d duplicates), %d in the stream, want %d", total, duplicates, s.CachedInfo().State.Msgs, n)
+	}
+	if err := p.Publish(ctx, stream.Message("prevention.events.x.y", "7", []byte("{}"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, after := p.Confirmed(); after != duplicates+1 {
+		t.Errorf("a repeated id was counted as new")
+	}
+}
+
+func TestFullStreamIsAClearErrorAndLosesNothing(t *testing.T) {
+	nc, js := streamtest.New(t).Ensure(stream.Options{MaxBytes: 64 << 10})
+	ctx := within(t, time.Minute)
+	p, err := stream.NewPublisher(nc, stream.PublisherOptions{Pending: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var fault error
+	for i := 0; fault == nil && i < 1000; i++ {
+		fault = p.Publish(ctx, stream.Message("prevention.events.x.y", fmt.Sprint(i), bytes.Repeat([]byte("x"), 1000)))
+	}
+	if !errors.Is(fault, stream.ErrFull) {
+		t.Fatalf("publishing into a full stream: %v", fault)
+	}
+	if err := p.Flush(ctx); !errors.Is(err, stream.ErrFull) {
+		t.Errorf("flush: %v", err)
+	}
+	s, err := js.Stream(ctx, stream.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, _ := p.Confirmed()
+	info := s.CachedInfo()
+	if info.State.FirstSeq != 1 || info.State.Msgs != total {
+		t.Errorf("%d confirmed, stream has %d from %d on", total, info.State.Msgs, info.State.FirstSeq)
+	}
+	if f := stream.Fullness(info); f < 0.9 || f > 1 {
+		t.Errorf("fullness %v", f)
+	}
+	if _, err := stream.Publish(ctx, js, stream.Message("prevention.events.x.y", "one", make([]byte, 2000))); !errors.Is(err, stream.ErrFull) {
+		t.Errorf("one message: %v", err)
+	}
+}
+
+func TestPublisherGivesUpOnWhatTheServerNeverTakes(t *testing.T) {
+	nc, _ := streamtest.New(t).Ensure(stream.Options{})
+	p, err := stream.NewPublisher(nc, stream.PublisherOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ctx := within(t, 20*time.Second)
+	if err := p.Publish(ctx, stream.Message("prevention.events.x.y", "big", make([]byte, stream.MaxPayload+1))); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(ctx); !errors.Is(err, nats.ErrMaxPayload) {
+		t.Error(err)
+	}
+}
+
+func TestEmbedSaysWhyItCannotStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	_, err = stream.Embed(within(t, 20*time.Second), stream.EmbedOptions{Dir: t.TempDir(), Port: taken.Addr().(*net.TCPAddr).Port})
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("in use")) {
+		t.Errorf("a taken port: %v", err)
+	}
+	if _, err := stream.Embed(within(t, 20*time.Second), stream.EmbedOptions{}); err == nil {
+		t.Error("no folder was taken")
+	}
+}
+
+func TestConnectWaitsForAServerThatIsNotThereYet(t *testing.T) {
+	server := streamtest.New(t)
+	server.Stop()
+	_, js := server.Connect()
+	server.Start()
+	ctx := within(t, 20*time.Second)
+	for {
+		if _, err := js.AccountInfo(ctx); err == nil {
+			return
+		} else if ctx.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+}
