@@ -3,7 +3,6 @@ package engine_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -213,10 +212,18 @@ var compressions = map[string]*clickhouse.Compression{
 	"brotli":  {Method: clickhouse.CompressionBrotli, Level: 1},
 }
 
+// compressed asks for a compression. The ones of HTTP itself are off on a server unless a setting turns them on.
+func compressed(compression *clickhouse.Compression) func(*clickhouse.Options) {
+	return func(o *clickhouse.Options) {
+		o.Compression = compression
+		o.Settings = clickhouse.Settings{"enable_http_compression": 1}
+	}
+}
+
 func TestRoundTripOfEveryType(t *testing.T) {
 	for name, compression := range compressions {
 		t.Run(name, func(t *testing.T) {
-			conn := database(t, func(o *clickhouse.Options) { o.Compression = compression })
+			conn := database(t, compressed(compression))
 			exec(t, conn, allTypesTable)
 			want := allTypesRows()
 			batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO all_types")
@@ -256,7 +263,9 @@ func TestRoundTripOfEveryType(t *testing.T) {
 }
 
 func TestMillionRowsInAndOut(t *testing.T) {
-	conn := database(t, func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4} })
+	conn := database(t, func(o *clickhouse.Options) {
+		o.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	})
 	exec(t, conn, "CREATE TABLE t (n UInt64, s LowCardinality(String), f Float64) ENGINE = MergeTree ORDER BY n")
 	const rows = 1_000_000
 	numbers, texts, floats := make([]uint64, rows), make([]string, rows), make([]float64, rows)
@@ -329,12 +338,9 @@ func TestDatabaseSQL(t *testing.T) {
 	}
 	var sum int64
 	var last string
-	row := db.QueryRowContext(t.Context(), "SELECT sum(a), max(s) FROM t WHERE a > {least:Int32}", sql.Named("least", 7), clickhouse.Named("least", 7))
+	row := db.QueryRowContext(t.Context(), "SELECT sum(a), max(s) FROM t WHERE a > {least:Int32}", clickhouse.Named("least", 7))
 	if err := row.Scan(&sum, &last); err != nil {
-		row = db.QueryRowContext(t.Context(), "SELECT sum(a), max(s) FROM t WHERE a > {least:Int32}", clickhouse.Named("least", 7))
-		if err := row.Scan(&sum, &last); err != nil {
-			t.Fatal(err)
-		}
+		t.Fatal(err)
 	}
 	if sum != 17 || last != "s9" {
 		t.Errorf("got %d %s", sum, last)
@@ -344,7 +350,7 @@ func TestDatabaseSQL(t *testing.T) {
 func TestErrorsCarryTheCode(t *testing.T) {
 	for name, compression := range compressions {
 		t.Run(name, func(t *testing.T) {
-			conn := database(t, func(o *clickhouse.Options) { o.Compression = compression })
+			conn := database(t, compressed(compression))
 			for _, test := range []struct {
 				query        string
 				code, status int
@@ -391,7 +397,7 @@ func TestErrorsCarryTheCode(t *testing.T) {
 func TestFailureInTheMiddleOfTheResult(t *testing.T) {
 	for name, compression := range compressions {
 		t.Run(name, func(t *testing.T) {
-			conn := database(t, func(o *clickhouse.Options) { o.Compression = compression })
+			conn := database(t, compressed(compression))
 			rows, err := conn.Query(t.Context(), "SELECT number, throwIf(number = 1500000) FROM numbers(3000000) SETTINGS max_block_size = 10000, max_threads = 1")
 			if err != nil {
 				t.Fatal(err)
@@ -615,7 +621,7 @@ func TestPlainHTTP(t *testing.T) {
 	if got := query(url.Values{"query": {"SELECT 1,"}}, "2"); got != "1\t2\n" {
 		t.Errorf("text in both places: %q", got)
 	}
-	if got := query(url.Values{"default_format": {"CSVWithNames"}}, "SELECT number AS n FROM numbers(200000)"); strings.Count(got, "n") != 200_001+0 && strings.Count(got, "\"n\"") != 1 {
+	if got := query(url.Values{"default_format": {"CSVWithNames"}}, "SELECT number AS n FROM numbers(200000)"); strings.Count(got, "\"n\"") != 1 {
 		t.Errorf("%d header lines", strings.Count(got, "\"n\""))
 	}
 	if got := query(nil, "SELECT 1 AS format FORMAT JSONEachRow -- comment FORMAT CSV"); got != "{\"format\":1}\n" {

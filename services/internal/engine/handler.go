@@ -68,7 +68,7 @@ func local(r *http.Request) bool {
 var notSettings = map[string]bool{
 	"query": true, "database": true, "default_format": true, "query_id": true, "user": true, "password": true,
 	"quota_key": true, "role": true, "session_id": true, "session_timeout": true, "session_check": true,
-	"session_timezone_id": true, "close_session": true, "stacktrace": true, "buffer_size": true,
+	"close_session": true, "stacktrace": true, "buffer_size": true,
 	"wait_end_of_query": true, "compress": true, "decompress": true, "client_protocol_version": true,
 	"log_comment": true,
 }
@@ -117,7 +117,7 @@ func (h *handler) query(r *http.Request, params url.Values, out *response) error
 		parsed = parseStatement(sql)
 	}
 	if strings.TrimSpace(sql) == "" {
-		return &Exception{Code: 62, Message: "Code: 62. DB::Exception: Syntax error: Empty query. (SYNTAX_ERROR)"}
+		return newException(62, "SYNTAX_ERROR", "Empty query")
 	}
 	if inBody || parsed.external && parsed.format != "Values" {
 		file, path, err := newSpool()
@@ -151,7 +151,7 @@ func (h *handler) query(r *http.Request, params url.Values, out *response) error
 		output = parsed.format
 	}
 
-	session, err := h.store.open(ctx)
+	session, err := h.store.session(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,6 +161,11 @@ func (h *handler) query(r *http.Request, params url.Values, out *response) error
 			return err
 		}
 	}
+	queryID := params.Get("query_id")
+	if queryID == "" {
+		queryID = session.tag
+	}
+	out.w.Header().Set("X-ClickHouse-Query-Id", queryID)
 	out.format, out.zone = output, h.zone
 	return session.run(ctx, sql, format, streamable[output], out.begin, out)
 }
@@ -221,7 +226,7 @@ func requestBody(w http.ResponseWriter, r *http.Request, params url.Values, limi
 	case "br":
 		body = brotli.NewReader(body)
 	default:
-		return nil, &Exception{Code: 48, Message: "Code: 48. DB::Exception: Unknown Content-Encoding " + encoding + ". (NOT_IMPLEMENTED)"}
+		return nil, newException(codeNotImplemented, "NOT_IMPLEMENTED", "Unknown Content-Encoding "+encoding)
 	}
 	if err != nil {
 		return nil, bodyError(err)
@@ -260,9 +265,9 @@ func (r *limitReader) Read(p []byte) (int, error) {
 func bodyError(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) || errors.Is(err, errTooLarge) {
-		return &Exception{Code: 307, Message: "Code: 307. DB::Exception: The request body is larger than this server takes. (TOO_MANY_BYTES)"}
+		return newException(codeTooLarge, "TOO_MANY_BYTES", "The request body is larger than this server takes")
 	}
-	return &Exception{Code: 33, Message: "Code: 33. DB::Exception: Cannot read the request body: " + err.Error() + ". (CANNOT_READ_ALL_DATA)"}
+	return newException(33, "CANNOT_READ_ALL_DATA", "Cannot read the request body: "+err.Error())
 }
 
 // response carries a query's output to the client: Native blocks are brought to the client's revision, then
@@ -302,7 +307,7 @@ func (o *response) begin() {
 			method = compress.None
 		}
 		o.out = &frameWriter{out: o.out, enc: compress.NewWriter(compress.LevelZero, method)}
-	} else if o.params.Get("enable_http_compression") != "0" {
+	} else if o.params.Get("enable_http_compression") == "1" {
 		o.encodeContent()
 	}
 	revision, _ := strconv.ParseUint(o.params.Get("client_protocol_version"), 10, 32)
@@ -386,11 +391,11 @@ func asException(err error) *Exception {
 	case errors.As(err, &exception):
 		return exception
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return &Exception{Code: 394, Message: "Code: 394. DB::Exception: Query was cancelled. (QUERY_WAS_CANCELLED)"}
+		return newException(394, "QUERY_WAS_CANCELLED", "Query was cancelled")
 	case errors.Is(err, errClosed):
-		return &Exception{Code: 236, Message: "Code: 236. DB::Exception: The server is shutting down. (ABORTED)"}
+		return newException(codeAborted, "ABORTED", "The server is shutting down")
 	}
-	return &Exception{Code: 1001, Message: "Code: 1001. DB::Exception: " + err.Error() + ". (STD_EXCEPTION)"}
+	return newException(codeOther, "STD_EXCEPTION", err.Error())
 }
 
 func contentType(format string) string {
@@ -409,24 +414,25 @@ func contentType(format string) string {
 	return "text/plain; charset=UTF-8"
 }
 
-// httpStatus is the status that a ClickHouse server sends for a code.
+// httpStatus is the status that goes with an error code, as on a ClickHouse server.
 func httpStatus(code int) int {
 	switch code {
-	case 516, 194, 193:
-		return http.StatusForbidden
-	case 26, 27, 38, 41, 6, 62, 53, 72, 43, 69, 456, 457, 36, 42, 70, 349, 44, 33, 117:
+	case 62, // SYNTAX_ERROR
+		6, 26, 27, 38, 41, 72, // text that is no value of its type
+		33, 117, // data that cannot be read
+		42, 43, 44, 53, 70, 349, // arguments and types
+		36, 69, 456, 457: // arguments and parameters
 		return http.StatusBadRequest
-	case 60, 81, 46, 47, 16, 73, 50, 115, 361, 82, 57:
+	case 60, 81, // UNKNOWN_TABLE, UNKNOWN_DATABASE
+		16, 46, 47, 50, 73, 115: // unknown column, function, identifier, type, format, setting
 		return http.StatusNotFound
-	case 307:
-		return http.StatusRequestEntityTooLarge
-	case 159, 209:
+	case 159: // TIMEOUT_EXCEEDED
 		return http.StatusRequestTimeout
-	case 48:
+	case codeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case codeNotImplemented:
 		return http.StatusNotImplemented
-	case 164:
-		return http.StatusForbidden
-	case 202, 236, 242:
+	case 202, codeAborted: // TOO_MANY_SIMULTANEOUS_QUERIES, ABORTED
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

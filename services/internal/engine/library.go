@@ -15,19 +15,18 @@ import (
 // library is the loaded engine: the C functions that this package needs, and nothing else. Handles and results are
 // C memory, so Go's collector never moves or frees them.
 type library struct {
-	connectFn  func(argc int32, argv unsafe.Pointer) unsafe.Pointer
-	closeFn    func(conn unsafe.Pointer)
-	query      func(conn, text unsafe.Pointer, textLen uintptr, format unsafe.Pointer, formatLen uintptr) unsafe.Pointer
-	stream     func(conn, text unsafe.Pointer, textLen uintptr, format unsafe.Pointer, formatLen uintptr) unsafe.Pointer
-	fetch      func(conn, stream unsafe.Pointer) unsafe.Pointer
-	cancel     func(conn, stream unsafe.Pointer)
-	destroy    func(result unsafe.Pointer)
-	buffer     func(result unsafe.Pointer) unsafe.Pointer
-	length     func(result unsafe.Pointer) uintptr
-	rowsRead   func(result unsafe.Pointer) uint64
-	errorText  func(result unsafe.Pointer) string
-	sigaction  func(signal int32, act, old unsafe.Pointer) int32
-	handlersOn func(enabled int32)
+	connectFn func(argc int32, argv unsafe.Pointer) unsafe.Pointer
+	closeFn   func(conn unsafe.Pointer)
+	query     func(conn, text unsafe.Pointer, textLen uintptr, format unsafe.Pointer, formatLen uintptr) unsafe.Pointer
+	stream    func(conn, text unsafe.Pointer, textLen uintptr, format unsafe.Pointer, formatLen uintptr) unsafe.Pointer
+	fetch     func(conn, stream unsafe.Pointer) unsafe.Pointer
+	cancel    func(conn, stream unsafe.Pointer)
+	destroy   func(result unsafe.Pointer)
+	buffer    func(result unsafe.Pointer) unsafe.Pointer
+	length    func(result unsafe.Pointer) uintptr
+	rowsRead  func(result unsafe.Pointer) uint64
+	errorText func(result unsafe.Pointer) string
+	sigaction func(signal int32, act, old unsafe.Pointer) int32
 }
 
 var loaded struct {
@@ -72,7 +71,6 @@ func loadLibrary(path string) (*library, error) {
 		{&lib.length, handle, "chdb_result_length"},
 		{&lib.rowsRead, handle, "chdb_result_rows_read"},
 		{&lib.errorText, handle, "chdb_result_error"},
-		{&lib.handlersOn, handle, "chdb_set_signal_handlers_enabled"},
 		{&lib.sigaction, libc, "sigaction"},
 	} {
 		address, err := purego.Dlsym(symbol.handle, symbol.name)
@@ -98,7 +96,8 @@ type connection struct {
 	handle unsafe.Pointer // chdb_connection *
 }
 
-// connect opens a session on the data folder. All sessions of a process share one folder.
+// connect opens a session on the data folder. All sessions of a process share one folder. The first one starts the
+// engine, which replaces signal handlers: see keepSignalHandlers.
 func (l *library) connect(args ...string) (*connection, error) {
 	args = append([]string{"clickhouse"}, args...)
 	texts := make([][]byte, len(args))
@@ -111,8 +110,7 @@ func (l *library) connect(args ...string) (*connection, error) {
 		argv[i] = unsafe.Pointer(&texts[i][0])
 	}
 	pins.Pin(&argv[0])
-	var handle unsafe.Pointer
-	l.keepSignalHandlers(func() { handle = l.connectFn(int32(len(args)), unsafe.Pointer(&argv[0])) })
+	handle := l.connectFn(int32(len(args)), unsafe.Pointer(&argv[0]))
 	if handle == nil {
 		return nil, fmt.Errorf("engine: cannot open %s (another process may have it open)", strings.Join(args[1:], " "))
 	}
@@ -120,7 +118,7 @@ func (l *library) connect(args ...string) (*connection, error) {
 }
 
 func (c *connection) close() {
-	c.lib.keepSignalHandlers(func() { c.lib.closeFn(c.handle) })
+	c.lib.closeFn(c.handle)
 }
 
 // raw is the value that query functions take: what the connection pointer points to.
@@ -166,16 +164,29 @@ func (l *library) bytes(result unsafe.Pointer) []byte {
 	return unsafe.Slice((*byte)(data), l.length(result))
 }
 
-// Exception is an error that the engine itself reported.
+// Exception is an error of a query, with ClickHouse's code for it.
 type Exception struct {
-	Code    int // ClickHouse's error code, e.g. 60 for an unknown table
+	Code    int // e.g. 60 for an unknown table
 	Message string
 }
 
 func (e *Exception) Error() string { return e.Message }
 
+// Codes of errors that are found here and not by the engine.
+const (
+	codeNotImplemented = 48
+	codeAborted        = 236
+	codeTooLarge       = 307
+	codeOther          = 1001
+)
+
+// newException writes an error the way the engine does; clients read code and name out of the text.
+func newException(code int, name, message string) *Exception {
+	return &Exception{Code: code, Message: fmt.Sprintf("Code: %d. DB::Exception: %s. (%s)", code, message, name)}
+}
+
 // parseException reads "Code: 60. DB::Exception: ...".
-func parseException(message string) error {
+func parseException(message string) *Exception {
 	const prefix = "Code: "
 	if at := strings.Index(message, prefix); at >= 0 {
 		digits, _, found := strings.Cut(message[at+len(prefix):], ".")
@@ -183,7 +194,7 @@ func parseException(message string) error {
 			return &Exception{Code: code, Message: message[at:]}
 		}
 	}
-	return &Exception{Code: 1001, Message: "Code: 1001. DB::Exception: " + message}
+	return newException(codeOther, "STD_EXCEPTION", message)
 }
 
 var errClosed = errors.New("engine: closed")

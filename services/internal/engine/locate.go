@@ -46,10 +46,9 @@ func Locate(ctx context.Context, cacheDir string, progress func(done, total int6
 	if err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}
-	platform := runtime.GOOS + "/" + runtime.GOARCH
-	pkg, ok := pin.Packages[platform]
-	if !ok {
-		return "", fmt.Errorf("engine: %w: none is pinned for %s; %s", ErrNoEngine, platform, alternatives)
+	pkg, err := pinned(pin, runtime.GOOS+"/"+runtime.GOARCH)
+	if err != nil {
+		return "", err
 	}
 	if cacheDir == "" {
 		user, err := os.UserCacheDir()
@@ -58,13 +57,19 @@ func Locate(ctx context.Context, cacheDir string, progress func(done, total int6
 		}
 		cacheDir = filepath.Join(user, "gapwatch")
 	}
-	return locate(ctx, filepath.Join(cacheDir, "chdb-"+pin.Version), pkg, npmPack(pin.Version), progress)
+	return locate(ctx, filepath.Join(cacheDir, "chdb-"+pin.Version), pkg.Name+"@"+pin.Version, pkg, progress)
 }
 
-// fetcher puts a package's archive somewhere under dir and returns its path.
-type fetcher func(ctx context.Context, dir string, pkg lock.Package, progress func(done, total int64)) (string, error)
+func pinned(pin lock.Lock, platform string) (lock.Package, error) {
+	pkg, ok := pin.Packages[platform]
+	if !ok {
+		return pkg, fmt.Errorf("engine: %w: no package is pinned for %s; %s", ErrNoEngine, platform, alternatives)
+	}
+	return pkg, nil
+}
 
-func locate(ctx context.Context, dir string, pkg lock.Package, fetch fetcher, progress func(done, total int64)) (string, error) {
+// locate does it for one package; spec is what npm knows it by.
+func locate(ctx context.Context, dir, spec string, pkg lock.Package, progress func(done, total int64)) (string, error) {
 	path := filepath.Join(dir, filepath.Base(pkg.File))
 	if complete(path, pkg) {
 		return path, nil
@@ -85,7 +90,7 @@ func locate(ctx context.Context, dir string, pkg lock.Package, fetch fetcher, pr
 		return "", fmt.Errorf("engine: %w", err)
 	}
 	defer os.RemoveAll(work)
-	archive, err := fetch(ctx, work, pkg, progress)
+	archive, err := npmPack(ctx, work, spec, pkg.Size, progress)
 	if err != nil {
 		return "", err
 	}
@@ -130,33 +135,31 @@ func lockDir(ctx context.Context, dir string) (unlock func(), err error) {
 	}
 }
 
-// npmPack fetches with the npm client as the user has set it up.
-func npmPack(version string) fetcher {
-	return func(ctx context.Context, dir string, pkg lock.Package, progress func(done, total int64)) (string, error) {
-		npm, err := exec.LookPath("npm")
-		if err != nil {
-			return "", fmt.Errorf("engine: %w: npm is needed to fetch it: %w; install npm, or %s", ErrNoEngine, err, alternatives)
-		}
-		// A cache of its own: its growth is the progress, and the archive does not stay in the user's cache as well.
-		cmd := exec.CommandContext(ctx, npm, "pack", "--silent", "--cache", filepath.Join(dir, "cache"),
-			"--pack-destination", dir, pkg.Name+"@"+version)
-		cmd.Dir = dir
-		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-		cmd.WaitDelay = 10 * time.Second
-		var output bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &output, &output
-		stop := watchSize(filepath.Join(dir, "cache"), pkg.Size, progress)
-		err = cmd.Run()
-		stop()
-		if err != nil {
-			return "", fmt.Errorf("engine: npm pack %s@%s: %w: %s", pkg.Name, version, err, bytes.TrimSpace(output.Bytes()))
-		}
-		archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
-		if err != nil || len(archives) != 1 {
-			return "", fmt.Errorf("engine: npm pack left %d archives", len(archives))
-		}
-		return archives[0], nil
+// npmPack fetches an archive into dir with the npm client as the user has set it up, and returns its path.
+func npmPack(ctx context.Context, dir, spec string, size int64, progress func(done, total int64)) (string, error) {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return "", fmt.Errorf("engine: %w: npm is needed to fetch it: %w; install npm, or %s", ErrNoEngine, err, alternatives)
 	}
+	// A cache of its own: its growth is the progress, and the archive does not stay in the user's cache as well.
+	cache := filepath.Join(dir, "cache")
+	cmd := exec.CommandContext(ctx, npm, "pack", "--silent", "--cache", cache, "--pack-destination", dir, spec)
+	cmd.Dir = dir
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	stop := watchSize(cache, size, progress)
+	err = cmd.Run()
+	stop()
+	if err != nil {
+		return "", fmt.Errorf("engine: npm pack %s: %w: %s", spec, err, bytes.TrimSpace(output.Bytes()))
+	}
+	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
+	if err != nil || len(archives) != 1 {
+		return "", fmt.Errorf("engine: npm pack %s left %d archives", spec, len(archives))
+	}
+	return archives[0], nil
 }
 
 // watchSize reports how much lies in a folder until stop is called, which returns after the last report.

@@ -109,6 +109,9 @@ type child struct {
 // Start runs an engine and returns when it answers queries. An error means stop: the engine cannot start here (no
 // library, folder in use, address taken), or ctx ended; ctx counts until Start returns. After that the engine is restarted whenever it dies, until Stop.
 func Start(ctx context.Context, opts Options) (*Process, error) {
+	if os.Getenv(envChild) == "1" {
+		return nil, errors.New("engine: this is the engine's child process: its main or TestMain must call MaybeChild first")
+	}
 	if opts.DataDir == "" || opts.LibPath == "" {
 		return nil, errors.New("engine: Start needs DataDir and LibPath")
 	}

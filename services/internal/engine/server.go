@@ -95,8 +95,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	zone, err := store.zone()
 	if err != nil {
-		store.close()
-		return err
+		return errors.Join(err, store.close(ctx))
 	}
 	host, _ := os.Hostname()
 
@@ -120,30 +119,26 @@ func Run(ctx context.Context, cfg Config) error {
 	case <-ctx.Done():
 	case failure = <-served:
 	}
-	if err := shutdown(server, cancelQueries, cfg.StopWait); err != nil {
-		return errors.Join(failure, err)
-	}
-	store.close()
 	if failure != nil {
-		return fmt.Errorf("engine: serve: %w", failure)
+		failure = fmt.Errorf("engine: serve: %w", failure)
 	}
-	return nil
+	return errors.Join(failure, shutdown(server, store, cancelQueries, cfg.StopWait))
 }
 
 // cancelWait is how long cancelled queries get to end.
 const cancelWait = 5 * time.Second
 
-// shutdown lets queries end by themselves for a while, then cancels them.
-func shutdown(server *http.Server, cancelQueries func(), wait time.Duration) error {
+// shutdown lets queries end by themselves for a while, then cancels them, and closes the store.
+func shutdown(server *http.Server, store *store, cancelQueries func(), wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	if server.Shutdown(ctx) == nil {
-		return nil
+	if server.Shutdown(ctx) != nil {
+		cancelQueries()
+		server.Close() // also ends handlers whose client does not read
 	}
-	cancelQueries()
 	ctx, cancel = context.WithTimeout(context.Background(), cancelWait)
 	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
+	if err := store.close(ctx); err != nil {
 		return fmt.Errorf("engine: queries did not stop: %w", err)
 	}
 	return nil

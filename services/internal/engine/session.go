@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,31 +17,76 @@ import (
 type store struct {
 	lib   *library
 	args  []string
-	slots chan struct{}
+	slots chan struct{} // one element for each running query
 	tags  atomic.Uint64
 
-	mu     sync.RWMutex // held for reading by each open session
-	keeper *connection  // keeps the engine up between queries; nil once closed
+	keeper *connection // keeps the engine up between queries
+
+	mu      sync.Mutex
+	open    int           // connections beside the keeper
+	closing bool          // no new query
+	drained chan struct{} // closed when closing and none is open
 }
 
 // openStore opens the folder. An error means stop: another process has it open, or it is not readable.
 func openStore(lib *library, dir string, maxQueries int) (*store, error) {
-	s := &store{lib: lib, args: []string{"--path=" + dir}, slots: make(chan struct{}, maxQueries)}
-	keeper, err := lib.connect(s.args...)
+	s := &store{
+		lib: lib, args: []string{"--path=" + dir}, slots: make(chan struct{}, maxQueries), drained: make(chan struct{}),
+	}
+	var err error
+	lib.keepSignalHandlers(func() { s.keeper, err = lib.connect(s.args...) })
 	if err != nil {
 		return nil, err
 	}
-	s.keeper = keeper
 	return s, nil
 }
 
-// close waits for the open sessions and closes the folder. Without it the process crashes on its way out.
-func (s *store) close() {
+// close refuses new queries, waits for the running ones and closes the folder; without that the process crashes on its
+// way out. When ctx ends first it returns ctx's error, and the folder stays open.
+func (s *store) close(ctx context.Context) error {
+	s.mu.Lock()
+	if !s.closing {
+		s.closing = true
+		if s.open == 0 {
+			close(s.drained)
+		}
+	}
+	s.mu.Unlock()
+	select {
+	case <-s.drained:
+		s.keeper.close()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// connect opens a connection beside the keeper: for a query, or to kill one while the store closes.
+func (s *store) connect(kill bool) (*connection, error) {
+	s.mu.Lock()
+	if s.closing && (!kill || s.open == 0) {
+		s.mu.Unlock()
+		return nil, errClosed
+	}
+	s.open++
+	s.mu.Unlock()
+	conn, err := s.lib.connect(s.args...)
+	if err != nil {
+		s.release()
+	}
+	return conn, err
+}
+
+func (s *store) disconnect(conn *connection) {
+	conn.close()
+	s.release()
+}
+
+func (s *store) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.keeper != nil {
-		s.keeper.close()
-		s.keeper = nil
+	if s.open--; s.closing && s.open == 0 {
+		close(s.drained)
 	}
 }
 
@@ -48,41 +94,22 @@ func (s *store) close() {
 type session struct {
 	store *store
 	conn  *connection
-	tag   string // log_comment, by which the query is found to be cancelled
+	tag   string // begins the log_comment, by which the query is found to be cancelled
 }
 
-// open waits for a free slot. It returns ctx's error when the client has gone meanwhile, and errClosed on shutdown.
-func (s *store) open(ctx context.Context) (*session, error) {
+// session waits for a free slot. It returns ctx's error when the client has gone meanwhile, and errClosed on shutdown.
+func (s *store) session(ctx context.Context) (*session, error) {
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	conn, err := s.connect()
+	conn, err := s.connect(false)
 	if err != nil {
 		<-s.slots
 		return nil, err
 	}
 	return &session{store: s, conn: conn, tag: fmt.Sprintf("gapwatch-%d", s.tags.Add(1))}, nil
-}
-
-func (s *store) connect() (*connection, error) {
-	s.mu.RLock()
-	if s.keeper == nil {
-		s.mu.RUnlock()
-		return nil, errClosed
-	}
-	conn, err := s.lib.connect(s.args...)
-	if err != nil {
-		s.mu.RUnlock()
-		return nil, err
-	}
-	return conn, nil
-}
-
-func (s *store) disconnect(conn *connection) {
-	conn.close()
-	s.mu.RUnlock()
 }
 
 func (x *session) close() {
@@ -98,7 +125,7 @@ const killEvery = 50 * time.Millisecond
 func (x *session) cancelWith(ctx context.Context) (stop func()) {
 	over := make(chan struct{})
 	unregister := context.AfterFunc(ctx, func() {
-		conn, err := x.store.connect()
+		conn, err := x.store.connect(true)
 		if err != nil {
 			return
 		}
@@ -111,7 +138,7 @@ func (x *session) cancelWith(ctx context.Context) (stop func()) {
 				return
 			default:
 			}
-			_, _ = conn.exec("KILL QUERY WHERE Settings['log_comment'] = "+quote(x.tag)+" ASYNC", "Null")
+			_, _ = conn.exec("KILL QUERY WHERE splitByChar(' ', Settings['log_comment'])[1] = "+quote(x.tag)+" ASYNC", "Null")
 			select {
 			case <-over:
 				return
@@ -145,7 +172,7 @@ func (x *session) run(ctx context.Context, query, format string, streamable bool
 	return err
 }
 
-// notStreamable is the code with which the engine refuses to stream what is not a SELECT, before doing any of it.
+// notStreamable is the code, BAD_ARGUMENTS, with which the engine refuses to stream what is not a SELECT, before doing any of it.
 const notStreamable = 36
 
 // stream reports done = false when the statement is not a SELECT, and has not been run.
@@ -157,12 +184,11 @@ func (x *session) stream(ctx context.Context, query, format string, begin func()
 	}
 	if message := lib.errorText(handle); message != "" {
 		lib.destroy(handle)
-		err := parseException(message)
-		var exception *Exception
-		if errors.As(err, &exception) && exception.Code == notStreamable {
+		exception := parseException(message)
+		if exception.Code == notStreamable && strings.Contains(message, "Streaming query is not supported") {
 			return false, nil
 		}
-		return true, err
+		return true, exception
 	}
 	finished := false
 	defer func() {

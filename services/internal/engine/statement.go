@@ -19,7 +19,6 @@ type token struct {
 	start, end int
 	depth      int
 	word       bool // a bare word: not quoted, not punctuation
-	quoted     bool
 }
 
 // lexer cuts SQL into tokens: white space and comments are skipped, quoted text is one token.
@@ -41,7 +40,7 @@ func (l *lexer) next() (token, bool) {
 		for l.at < len(l.sql) && isWord(l.sql[l.at]) {
 			l.at++
 		}
-		return token{strings.ToUpper(l.sql[start:l.at]), start, l.at, l.depth, true, false}, true
+		return token{strings.ToUpper(l.sql[start:l.at]), start, l.at, l.depth, true}, true
 	case c == '\'' || c == '"' || c == '`':
 		l.at++
 		for l.at < len(l.sql) && l.sql[l.at] != c {
@@ -51,7 +50,7 @@ func (l *lexer) next() (token, bool) {
 			l.at++
 		}
 		l.at = min(l.at+1, len(l.sql))
-		return token{l.sql[start:l.at], start, l.at, l.depth, false, true}, true
+		return token{l.sql[start:l.at], start, l.at, l.depth, false}, true
 	}
 	depth := l.depth
 	switch c {
@@ -62,7 +61,7 @@ func (l *lexer) next() (token, bool) {
 		depth = l.depth
 	}
 	l.at++
-	return token{l.sql[start:l.at], start, l.at, depth, false, false}, true
+	return token{l.sql[start:l.at], start, l.at, depth, false}, true
 }
 
 func (l *lexer) skip() {
@@ -111,48 +110,28 @@ func parseStatement(sql string) statement {
 
 // trailingFormat finds "... FORMAT Name [SETTINGS ...] [;]".
 func trailingFormat(l *lexer) string {
-	var before, previous token
-	format, open := "", false // open: FORMAT was just read, its name is next
-	settings := false
-	for {
-		t, ok := l.next()
-		if !ok {
-			return format
+	var outer []token // outside brackets
+	for t, ok := l.next(); ok; t, ok = l.next() {
+		if t.depth == 0 && t.text != ";" {
+			outer = append(outer, t)
 		}
-		if t.depth == 0 {
-			switch {
-			case open && t.word:
-				format, open, settings = l.sql[t.start:t.end], false, false
-			case t.word && t.text == "FORMAT" && (previous.word || previous.quoted || isCloser(previous)) && !takesName(previous):
-				open = true
-			case t.word && t.text == "SETTINGS":
-				open, settings = false, true
-			case t.text == ";":
-				open = false
-			default:
-				open = false
-				if !settings {
-					format = "" // something follows: that was no FORMAT clause
-				}
-			}
-		} else {
-			open = false
-			if !settings {
-				format = ""
-			}
-		}
-		before, previous = previous, t
-		_ = before
 	}
+	for i := len(outer) - 2; i > 0; i-- {
+		clause, name := outer[i], outer[i+1]
+		if clause.is("FORMAT") && name.word && !takesName(outer[i-1]) && (i+2 == len(outer) || outer[i+2].is("SETTINGS")) {
+			return l.sql[name.start:name.end]
+		}
+	}
+	return ""
 }
 
-func isCloser(t token) bool { return t.text == ")" || t.text == "]" || t.text == "}" || t.text == "*" }
+func (t token) is(word string) bool { return t.word && t.text == word }
 
 // takesName tells words after which "format" is a name and not the clause.
 func takesName(t token) bool {
 	switch t.text {
-	case "SELECT", "FROM", "AS", "JOIN", "TABLE", "DATABASE", "BY", "AND", "OR", "NOT", "WHERE", "ON", "IN":
-		return t.word
+	case ",", ".", "SELECT", "FROM", "AS", "JOIN", "TABLE", "DATABASE", "BY", "AND", "OR", "NOT", "WHERE", "ON", "IN":
+		return true
 	}
 	return false
 }
