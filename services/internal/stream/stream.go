@@ -97,7 +97,7 @@ func (o Options) configs() []jetstream.StreamConfig {
 
 // Ensure creates the streams, or brings those that exist to what Gapwatch relies on: their subjects, Discard New, no
 // limit by count, removable messages. Sizes, ages, windows and replicas that an operator set higher stay as they are,
-// and nothing is ever lowered. It may be called again and by several services at once. A stream that cannot be made
+// and nothing is ever lowered. It may be called again and by several services with the same options at once. A stream that cannot be made
 // right (another storage or retention, DenyDelete) is an [ErrStream]: stop. Other errors may pass: retry.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 	if err := o.Validate(); err != nil {
