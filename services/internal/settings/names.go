@@ -1,0 +1,43 @@
+package settings
+
+// Name is an environment variable and what it sets.
+type Name struct {
+	Name, Meaning string
+}
+
+// Names is every variable that any service knows. A service refuses to start while a GAPWATCH_ variable is set that is
+// not here, so that a mistyped one does not go unnoticed; all services share one list, so that they can share one file
+// of settings.
+var Names = []Name{
+	{"GAPWATCH_NATS_URL", "where NATS is: nats://host:4222, several separated by commas"},
+	{"GAPWATCH_NATS_CREDENTIALS", "path of a NATS .creds file"},
+	{"GAPWATCH_NATS_CA", "path of a PEM file with the authorities that NATS's certificate is checked against"},
+	{"GAPWATCH_NATS_CERTIFICATE", "path of the client certificate for NATS (PEM)"},
+	{"GAPWATCH_NATS_KEY", "path of its key (PEM)"},
+	{"GAPWATCH_STREAM_MAX_AGE", "how long an event stays in the stream"},
+	{"GAPWATCH_STREAM_MAX_BYTES", "size at which publishing events is refused, -1 for no limit"},
+	{"GAPWATCH_STREAM_DEAD_LETTER_BYTES", "size at which dead letters are refused and collectors stop, -1 for no limit"},
+	{"GAPWATCH_STREAM_REPLICAS", "copies of each stream in a NATS cluster: 1, 3 or 5"},
+	{"GAPWATCH_CLICKHOUSE_URL", "where ClickHouse is: http://user:password@host:8123, https://... or clickhouse://host:9000"},
+	{"GAPWATCH_PROGRAMMES", "path of the programme file; empty for the built-in one"},
+	{"GAPWATCH_METRICS_LISTEN", "host:port for metrics and health"},
+	{"GAPWATCH_LOG", "text or json"},
+	{"GAPWATCH_LOG_LEVEL", "debug, info, warn or error"},
+	{"GAPWATCH_COLLECTOR_BATCH", "rows of an insert at most"},
+	{"GAPWATCH_COLLECTOR_MAX_AGE", "how long an event waits for its batch to fill"},
+	{"GAPWATCH_COLLECTOR_COLLECTORS", "how many collectors share the stream"},
+	{"GAPWATCH_COLLECTOR_INSERT_TIMEOUT", "how long one insert may take before it is tried again"},
+	{"GAPWATCH_COLLECTOR_FLUSH_TIMEOUT", "how long handing acknowledgements to NATS may take"},
+	{"GAPWATCH_COLLECTOR_STOP_TIMEOUT", "how long the batch in hand may take when the collector is told to stop"},
+	{"GAPWATCH_REAL_DATA", "folder of real data for tests"},
+}
+
+// Known tells whether some service knows the variable.
+func Known(name string) bool {
+	for _, n := range Names {
+		if n.Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package settings
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"gapwatch/services/internal/stream"
+)
+
+// Service is what every service that runs for long is told. Embed it.
+type Service struct {
+	MetricsListen string `envconfig:"GAPWATCH_METRICS_LISTEN" default:"127.0.0.1:9464"`
+	Log           string `envconfig:"GAPWATCH_LOG" default:"text"`
+	LogLevel      string `envconfig:"GAPWATCH_LOG_LEVEL" default:"info"`
+}
+
+// Logger is the logger that the settings ask for, writing to w.
+func (s Service) Logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		return nil, fmt.Errorf("GAPWATCH_LOG_LEVEL is %q, not debug, info, warn or error", s.LogLevel)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch s.Log {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	default:
+		return nil, fmt.Errorf("GAPWATCH_LOG is %q, not text or json", s.Log)
+	}
+}
+
+// NATS is how a service reaches NATS. Embed it.
+type NATS struct {
+	NATSURL         string `envconfig:"GAPWATCH_NATS_URL" default:"nats://127.0.0.1:4222" required:"true"`
+	NATSCredentials string `envconfig:"GAPWATCH_NATS_CREDENTIALS"`
+	NATSCA          string `envconfig:"GAPWATCH_NATS_CA"`
+	NATSCertificate string `envconfig:"GAPWATCH_NATS_CERTIFICATE"`
+	NATSKey         string `envconfig:"GAPWATCH_NATS_KEY"`
+}
+
+// Connect is these settings for [stream.Connect]; name is shown in the server's list of connections.
+func (n NATS) Connect(name string, logger *slog.Logger) stream.ConnectOptions {
+	return stream.ConnectOptions{URL: n.NATSURL, Name: name, Credentials: n.NATSCredentials, CA: n.NATSCA,
+		Certificate: n.NATSCertificate, Key: n.NATSKey, Logger: logger}
+}
+
+// ClickHouse is where a service finds ClickHouse. Embed it.
+type ClickHouse struct {
+	ClickHouseURL string `envconfig:"GAPWATCH_CLICKHOUSE_URL" default:"http://127.0.0.1:8123" required:"true"`
+}
+
+// Programmes is which programmes a service knows. Embed it.
+type Programmes struct {
+	ProgrammeFile string `envconfig:"GAPWATCH_PROGRAMMES"`
+}
