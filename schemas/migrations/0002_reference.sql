@@ -28,7 +28,7 @@ FROM prevention.loads AS loads GROUP BY kind, key;
 -- The look-up files as they were loaded, one relation each, so that a later load of one of them is resolved with the others.
 CREATE TABLE IF NOT EXISTS prevention.lookups
 (
-    batch     UInt64,
+    batch    UInt64,
     relation LowCardinality(String) COMMENT 'e.g. lsoa21-ltla24; the key in prevention.loads',
     code     String                 COMMENT 'what is looked up',
     target   String                 COMMENT 'code of where it lies, empty for deprivation',
@@ -41,7 +41,7 @@ ORDER BY (batch, relation, code, target);
 -- What services/internal/area resolved from the look-ups in force.
 CREATE TABLE IF NOT EXISTS prevention.areas
 (
-    batch          UInt64,
+    batch         UInt64,
     lsoa          String                 COMMENT 'LSOA code of 2011 or 2021',
     neighbourhood LowCardinality(String) COMMENT 'MSOA, empty = unknown',
     place         LowCardinality(String) COMMENT 'local authority of 2024, empty = unknown',
@@ -57,17 +57,18 @@ ORDER BY (batch, lsoa);
 
 CREATE TABLE IF NOT EXISTS prevention.names
 (
-    batch   UInt64,
-    level  LowCardinality(String) COMMENT 'neighbourhood, place, system, region or pcn; the key in prevention.loads',
-    code   String,
-    name   String
+    batch    UInt64,
+    level    LowCardinality(String) COMMENT 'neighbourhood, place, system, region or pcn',
+    relation LowCardinality(String) COMMENT 'look-up that the names came with; level/relation is the key in prevention.loads',
+    code     String,
+    name     String
 )
 ENGINE = MergeTree
 ORDER BY (batch, level, code);
 
 CREATE TABLE IF NOT EXISTS prevention.practices
 (
-    batch     UInt64,
+    batch    UInt64,
     practice String COMMENT 'ODS code',
     pcn      LowCardinality(String) COMMENT 'ODS code of its primary care network'
 )
@@ -76,7 +77,7 @@ ORDER BY (batch, practice);
 
 CREATE TABLE IF NOT EXISTS prevention.eligible
 (
-    batch       UInt64,
+    batch      UInt64,
     programme  LowCardinality(String),
     season     LowCardinality(String) COMMENT 'season id; rolling for rolling programmes',
     valid_from Date32                 COMMENT 'first day these people are the denominator',
@@ -90,7 +91,7 @@ ORDER BY (batch, programme, season, valid_from, lsoa);
 
 CREATE TABLE IF NOT EXISTS prevention.history
 (
-    batch      UInt64,
+    batch     UInt64,
     programme LowCardinality(String),
     season    LowCardinality(String),
     geography LowCardinality(String),
@@ -105,7 +106,7 @@ COMMENT 'Published series: counts that others published, never mixed with ours.'
 
 CREATE TABLE IF NOT EXISTS prevention.interventions
 (
-    batch      UInt64,
+    batch     UInt64,
     programme LowCardinality(String) COMMENT 'the key in prevention.loads',
     geography LowCardinality(String),
     from_day  Date32,
@@ -117,7 +118,7 @@ ORDER BY (batch, programme, geography, from_day);
 
 CREATE TABLE IF NOT EXISTS prevention.flags
 (
-    batch     UInt64,
+    batch    UInt64,
     code     LowCardinality(String) COMMENT 'code of the area that carries the flag',
     label    String                 COMMENT 'e.g. left behind; label, tab, source is the key in prevention.loads',
     source   String                 COMMENT 'who says so',

@@ -21,6 +21,9 @@ type EligibleRow struct {
 	Eligible  uint32 // people
 }
 
+// Key is what a load of the row replaces, as in [Part].
+func (r EligibleRow) Key() string { return r.Programme + "/" + r.Season + "/" + r.ValidFrom.String() }
+
 // HistoryRow is one row of a published series.
 type HistoryRow struct {
 	Programme string // need not be in programmes.yaml
@@ -32,6 +35,9 @@ type HistoryRow struct {
 	Eligible  uint64 // people eligible on that day
 }
 
+// Key is what a load of the row replaces, as in [Part].
+func (r HistoryRow) Key() string { return r.Programme + "/" + r.Season + "/" + r.Geography }
+
 // InterventionRow is something that was done to raise uptake, from one day to another.
 type InterventionRow struct {
 	Programme string
@@ -39,6 +45,9 @@ type InterventionRow struct {
 	From, To  calendar.Day // both included; To is OpenEnd where no end is known
 	Label     string
 }
+
+// Key is what a load of the row replaces, as in [Part].
+func (r InterventionRow) Key() string { return r.Programme }
 
 // FlagRow says that somebody put an area on a list, such as that of "left behind" neighbourhoods.
 type FlagRow struct {
@@ -48,13 +57,15 @@ type FlagRow struct {
 	From, To calendar.Day // both included; To is OpenEnd where no end is known
 }
 
+// Key is what a load of the row replaces, as in [Part].
+func (r FlagRow) Key() string { return r.Label + "\t" + r.Source }
+
 // layout is a kind of file in which every row stands for itself.
-type layout[Row any] struct {
+type layout[Row interface{ Key() string }] struct {
 	kind     Kind
 	columns  []string                        // as users write them
 	distinct []string                        // the columns in which no two rows may be alike
 	read     func(*table, []int, *rules) Row // reads the current row; what is wrong with it becomes problems
-	key      func([]byte, Row) []byte        // appends what a load of this row replaces
 	same     func([]byte, Row) []byte        // appends what two rows of a key may not share
 	figures  func([]byte, Row) []byte        // appends the rest of the row
 }
@@ -76,9 +87,6 @@ var eligibleLayout = layout[EligibleRow]{
 	columns:  []string{"programme", "season", "lsoa", "practice", "ethnicity", "valid_from", "eligible"},
 	distinct: []string{"programme", "season", "lsoa", "practice", "ethnicity", "valid_from"},
 	read:     readEligible,
-	key: func(b []byte, r EligibleRow) []byte {
-		return appendFields(b, '/', r.Programme, r.Season, r.ValidFrom.String())
-	},
 	same: func(b []byte, r EligibleRow) []byte {
 		return appendFields(b, '\t', r.LSOA, r.Practice, r.Ethnicity)
 	},
@@ -108,10 +116,9 @@ func readEligible(t *table, c []int, rules *rules) EligibleRow {
 	if t.bad > 0 {
 		return r
 	}
-	key := r.Programme + "/" + r.Season + "/" + r.ValidFrom.String()
-	first, ok := rules.grains[key]
+	first, ok := rules.grains[r.Key()]
 	if !ok {
-		rules.grains[key] = filled
+		rules.grains[r.Key()] = filled
 		return r
 	}
 	const rule = "must be given in every row of one programme, season and valid_from or in none; row %d is otherwise"
@@ -138,7 +145,6 @@ var historyLayout = layout[HistoryRow]{
 			Eligible:  t.number(c[6], 0, 1<<53),
 		}
 	},
-	key: func(b []byte, r HistoryRow) []byte { return appendFields(b, '/', r.Programme, r.Season, r.Geography) },
 	same: func(b []byte, r HistoryRow) []byte {
 		return strconv.AppendUint(appendFields(b, '\t', r.Day.String(), ""), uint64(r.Quintile), 10)
 	},
@@ -161,7 +167,6 @@ var interventionsLayout = layout[InterventionRow]{
 		r.Label = t.text(c[4], 200)
 		return r
 	},
-	key: func(b []byte, r InterventionRow) []byte { return append(b, r.Programme...) },
 	same: func(b []byte, r InterventionRow) []byte {
 		return appendFields(b, '\t', r.Geography, r.From.String(), r.Label)
 	},
@@ -177,7 +182,6 @@ var flagsLayout = layout[FlagRow]{
 		r.From, r.To = t.span(c[3], c[4])
 		return r
 	},
-	key: func(b []byte, r FlagRow) []byte { return appendFields(b, '\t', r.Label, r.Source) },
 	same: func(b []byte, r FlagRow) []byte {
 		return appendFields(b, '\t', r.Code, r.From.String())
 	},
@@ -218,15 +222,14 @@ func (l layout[Row]) scan(ctx context.Context, t *table, o Options, phase string
 		if t.bad > 0 || failed != nil {
 			return
 		}
-		text = l.key(text[:0], row)
-		d, ok := digests[string(text)]
+		key := row.Key()
+		d, ok := digests[key]
 		if !ok {
 			d = &digest{}
-			key := string(text)
 			digests[key] = d
 			order = append(order, key)
 		}
-		text = l.same(append(text, '\n'), row)
+		text = l.same(append(append(text[:0], key...), '\n'), row)
 		if twice {
 			seen.add(text, t.row)
 		}

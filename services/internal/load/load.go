@@ -258,7 +258,7 @@ func (f *File) EachFlag(ctx context.Context, each func(FlagRow) error) error {
 	return again(ctx, f, flagsLayout, each)
 }
 
-func again[Row any](ctx context.Context, f *File, l layout[Row], each func(Row) error) error {
+func again[Row interface{ Key() string }](ctx context.Context, f *File, l layout[Row], each func(Row) error) error {
 	if f.Kind != l.kind {
 		return fmt.Errorf("%s: holds %s, not %s", f.Path, f.Kind, l.kind)
 	}

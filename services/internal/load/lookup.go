@@ -223,6 +223,7 @@ func readLookups(ctx context.Context, t *table, o Options) (*Lookups, error) {
 	}
 	finish()
 	for _, r := range l.Relations {
+		maps.DeleteFunc(r.Targets, func(_ string, targets []string) bool { return len(targets) == 0 }) // unknown
 		for _, targets := range r.Targets {
 			slices.Sort(targets)
 		}
@@ -405,4 +406,50 @@ func (l *Lookups) parts() []Part {
 		parts = append(parts, Part{Kind: Names, Key: key, SHA256: n.digest(), Rows: len(n.Names)})
 	}
 	return parts
+}
+
+// Raw is relations in the form that areas are resolved from; what is not among them is unknown.
+func Raw(relations map[string]*Relation) area.Raw {
+	one := func(name string) map[string]string {
+		m := map[string]string{}
+		if r, ok := relations[name]; ok {
+			for code, targets := range r.Targets {
+				m[code] = targets[0]
+			}
+		}
+		return m
+	}
+	deprivation := func(name string) map[string]area.Deprivation {
+		if r, ok := relations[name]; ok {
+			return r.Deprivation
+		}
+		return nil
+	}
+	raw := area.Raw{
+		Deprivation2019:   deprivation(IMD2019),
+		Deprivation2025:   deprivation(IMD2025),
+		Neighbourhood2011: one(LSOA11ToMSOA),
+		Neighbourhood2021: one(LSOA21ToMSOA),
+		Place:             one(LSOA21ToPlace),
+		System:            one(LSOA21ToICB),
+		Region:            one(PlaceToRegion),
+	}
+	if r, ok := relations[LSOA11ToLSOA21]; ok {
+		raw.Successors = r.Targets
+	}
+	return raw
+}
+
+// DigestAreas names resolved areas by their content.
+func DigestAreas(areas []area.Resolved) string {
+	var d digest
+	var b []byte
+	for _, r := range areas {
+		b = appendFields(b[:0], '\t', r.LSOA, r.Neighbourhood, r.Place, r.System, r.Region)
+		for _, n := range []uint64{uint64(r.Quintile2019), uint64(r.Quintile2025), uint64(r.Rank2019), uint64(r.Rank2025)} {
+			b = strconv.AppendUint(append(b, '\t'), n, 10)
+		}
+		d.add(b)
+	}
+	return d.String()
 }
