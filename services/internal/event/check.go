@@ -375,7 +375,7 @@ func isSource(text string) bool {
 	}
 	if host := u.Hostname(); strings.Contains(host, ":") {
 		address, err := netip.ParseAddr(host)
-		return err == nil && address.Is6() && strings.Contains(u.Host, "[")
+		return err == nil && address.Zone() == "" && strings.Contains(u.Host, "[")
 	}
 	return true
 }
