@@ -1,0 +1,2 @@
+package simulate
+type SeriesRow struct{}
