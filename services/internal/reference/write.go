@@ -30,11 +30,12 @@ type FileReport struct {
 	Took      time.Duration // of writing
 }
 
-// AreaReport counts what is known of LSOA codes, of 2011 and 2021 together.
+// AreaReport counts LSOA codes, of 2011 and 2021 together, and how many of those in England lack what.
 type AreaReport struct {
-	Codes                                    int
-	NoNeighbourhood, NoPlace, NoSystem       int
-	NoRegion, NoQuintile2019, NoQuintile2025 int
+	Codes   int
+	Outside int // codes of Wales, Scotland and Northern Ireland, which have no ICB, region or English IMD
+
+	NoNeighbourhood, NoPlace, NoSystem, NoRegion, NoQuintile2019, NoQuintile2025 int
 }
 
 // Load makes one load of all files of a plan: all of it is in force afterwards, or nothing. What is in force already, with
@@ -250,6 +251,10 @@ func (w *writer) areas(plan *load.Plan) (*AreaReport, error) {
 	for _, r := range resolved {
 		if err := rows.add(r); err != nil {
 			return nil, err
+		}
+		if strings.ContainsRune("WSN", rune(r.LSOA[0])) {
+			report.Outside++
+			continue
 		}
 		for count, unknown := range map[*int]bool{
 			&report.NoNeighbourhood: r.Neighbourhood == "", &report.NoPlace: r.Place == "", &report.NoSystem: r.System == "",
