@@ -10,7 +10,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
-	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/reference"
@@ -188,20 +187,10 @@ func (a *Aggregator) leftRecords(ctx context.Context, p *programme.Programme, to
 // compare holds what was counted against what is published.
 func (a *Aggregator) compare(ctx context.Context, p *programme.Programme, counted *tally) (comparison, error) {
 	result := comparison{changed: map[slice]bool{}}
-	args := []any{clickhouse.Named("programme", p.ID), clickhouse.Named("threads", a.config.Threads)}
-	err := a.each(ctx, "stored", args, func(rows driver.Rows) error {
-		var c Cell
-		var day int32
-		var level string
-		var newly, lapsed, movedIn, movedOut uint32
-		if err := rows.Scan(&c.Season, &day, &c.Place, &c.System, &level, &c.Code, &c.Quintile, &newly, &lapsed, &movedIn, &movedOut); err != nil {
-			return err
-		}
-		c.Day, c.Level = calendar.Day(day), Level(level)
-		counted.matches(c, Counts{int64(newly), int64(lapsed), int64(movedIn), int64(movedOut)}, &result)
+	if err := ReadCells(ctx, a.config.ClickHouse, p.ID, func(c Cell, n Counts) error {
+		counted.matches(c, n, &result)
 		return nil
-	})
-	if err != nil {
+	}); err != nil {
 		return result, err
 	}
 	counted.missing(&result)

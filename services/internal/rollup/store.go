@@ -25,12 +25,16 @@ var bigQuery = clickhouse.Settings{"max_query_size": 64 << 20, "max_ast_elements
 const perQuery = 10_000
 
 // each runs queries/<name>.sql and calls scan for every row.
-func (a *Aggregator) each(ctx context.Context, name string, args []any, scan func(driver.Rows) error) (err error) {
+func (a *Aggregator) each(ctx context.Context, name string, args []any, scan func(driver.Rows) error) error {
+	return each(ctx, a.config.ClickHouse, name, args, scan)
+}
+
+func each(ctx context.Context, conn driver.Conn, name string, args []any, scan func(driver.Rows) error) error {
 	text, err := queries.ReadFile("queries/" + name + ".sql")
 	if err != nil {
 		return err
 	}
-	rows, err := a.config.ClickHouse.Query(clickhouse.Context(ctx, clickhouse.WithSettings(bigQuery)), string(text), args...)
+	rows, err := conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(bigQuery)), string(text), args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

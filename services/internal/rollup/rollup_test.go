@@ -1,0 +1,536 @@
+package rollup_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/cases"
+	"gapwatch/services/internal/engine/enginetest"
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/rollup"
+	"gapwatch/services/internal/store"
+)
+
+func TestMain(m *testing.M) { enginetest.Main(m) }
+
+// bench is a store with the country of the cases loaded, and a place to put events as a collector does.
+type bench struct {
+	t        *testing.T
+	conn     driver.Conn
+	set      *programme.Set
+	country  *cases.Country
+	decoder  event.Decoder
+	stream   uint64
+	sequence uint64
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	ctx := context.Background()
+	if err := store.Migrate(ctx, enginetest.URL(t)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := store.Open(enginetest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_, country, err := cases.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := programme.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, conn: conn, set: set, country: country, decoder: event.Decoder{Programmes: set, Now: time.Now}, stream: 1_700_000_000_000_000_000}
+	b.empty()
+	return b
+}
+
+func (b *bench) exec(query string, args ...any) {
+	b.t.Helper()
+	if err := b.conn.Exec(context.Background(), query, args...); err != nil {
+		b.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// empty starts the store afresh, with the look-ups of the cases' country.
+func (b *bench) empty() {
+	b.t.Helper()
+	b.sequence = 0
+	for _, table := range []string{"events", "records", "links", "handled", "uptake_cells", "eligible_cells", "published", "loads", "areas", "practices", "eligible"} {
+		b.exec("TRUNCATE TABLE prevention." + table)
+	}
+	b.loadAreas(1)
+}
+
+func (b *bench) loadAreas(load uint32) {
+	b.t.Helper()
+	for _, a := range b.country.Areas {
+		if a.Place == "" {
+			continue
+		}
+		b.exec("INSERT INTO prevention.areas (batch, lsoa, neighbourhood, place, system, region, quintile_2019, quintile_2025) VALUES (?, ?, ?, ?, ?, '', 0, ?)",
+			uint64(load), a.LSOA, a.Neighbourhood, a.Place, a.System, a.Quintile)
+	}
+	for practice, pcn := range b.country.Practices {
+		b.exec("INSERT INTO prevention.practices (batch, practice, pcn) VALUES (?, ?, ?)", uint64(load), practice, pcn)
+	}
+	for _, kind := range []string{"areas", "practices"} {
+		b.exec("INSERT INTO prevention.loads (load, batch, kind, key, sha256) VALUES (?, ?, ?, '', ?)", load, uint64(load), kind, fmt.Sprint(load))
+	}
+}
+
+func (b *bench) decode(c *cases.Case, i int) event.Event {
+	b.t.Helper()
+	subject, _, payload, err := c.Message(b.country, b.set, i)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	e, rejected := b.decoder.Decode(subject, payload)
+	if rejected != nil {
+		b.t.Fatalf("%s: %v", c.Title, rejected)
+	}
+	return e
+}
+
+// put stores events as a collector does: rows, then handled sequences.
+func (b *bench) put(events ...event.Event) {
+	b.t.Helper()
+	ctx := context.Background()
+	rows, err := b.conn.PrepareBatch(ctx, "INSERT INTO prevention.events (programme, season, person, record_id, time, precedence, stream, sequence, status, day, dose, lsoa, ethnicity, practice, previous, source, record)")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	first := b.sequence + 1
+	for _, e := range events {
+		b.sequence++
+		if err := rows.Append(e.Programme, e.Season, uuid.UUID(e.Person), uuid.UUID(e.RecordID), time.UnixMicro(e.Version.Micros).UTC(), e.Version.Precedence,
+			b.stream, b.sequence, e.Status.String(), e.Day.Time(), e.Dose, e.LSOA, e.Ethnicity, e.Practice, uuid.UUID(e.Previous), e.Source, e.Record); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	if err := rows.Send(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.handle(first, b.sequence)
+}
+
+func (b *bench) handle(first, last uint64) {
+	b.t.Helper()
+	b.exec("INSERT INTO prevention.handled (stream, sequence, outcome) SELECT ?, number, 'stored' FROM numbers(?, ?)", b.stream, first, last-first+1)
+}
+
+func (b *bench) aggregator(configure func(*rollup.Config)) *rollup.Aggregator {
+	b.t.Helper()
+	config := rollup.Config{ClickHouse: b.conn, Programmes: b.set, Interval: time.Millisecond}
+	if configure != nil {
+		configure(&config)
+	}
+	a, err := rollup.New(config)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return a
+}
+
+func (b *bench) tick(a *rollup.Aggregator) rollup.Result {
+	b.t.Helper()
+	result, err := a.Tick(context.Background())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return result
+}
+
+func (b *bench) cells(programme string) map[rollup.Cell]rollup.Counts {
+	b.t.Helper()
+	cells := map[rollup.Cell]rollup.Counts{}
+	if err := rollup.ReadCells(context.Background(), b.conn, programme, func(c rollup.Cell, n rollup.Counts) error {
+		if _, twice := cells[c]; twice {
+			b.t.Errorf("cell %+v is there twice", c)
+		}
+		cells[c] = n
+		return nil
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	return cells
+}
+
+// audit fails the test if a full recompute finds anything else than what is stored.
+func (b *bench) audit(a *rollup.Aggregator) {
+	b.t.Helper()
+	result, err := a.Audit(context.Background())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if result.Mismatches != 0 || len(result.Skipped) != 0 {
+		b.t.Fatalf("audit: %+v", result)
+	}
+}
+
+// ask answers a case's question from what is published.
+func (b *bench) ask(c *cases.Case) func(level, season string, day calendar.Day, want cases.Count) cases.Counts {
+	b.t.Helper()
+	cells := b.cells(c.Programme)
+	eligible := map[rollup.Cell]int64{}
+	since := map[string][]calendar.Day{}
+	if err := rollup.ReadEligible(context.Background(), b.conn, c.Programme, func(c rollup.Cell, n uint64) error {
+		eligible[c] = int64(n)
+		since[c.Season] = append(since[c.Season], c.Day)
+		return nil
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	return func(level, season string, day calendar.Day, want cases.Count) cases.Counts {
+		var n cases.Counts
+		in := func(c rollup.Cell) bool {
+			var hood, pcn, ethnicity string
+			switch c.Level {
+			case rollup.Neighbourhood:
+				hood = c.Code
+			case rollup.PCN:
+				pcn = c.Code
+			case rollup.Ethnicity:
+				ethnicity = c.Code
+			}
+			return string(c.Level) == level && c.Season == season && want.Matches(c.Place, c.System, hood, pcn, ethnicity, c.Quintile)
+		}
+		for c, v := range cells {
+			if !in(c) || c.Day > day {
+				continue
+			}
+			n.Covered += v.Newly - v.Lapsed + v.MovedIn - v.MovedOut
+			if c.Day == day {
+				n.Newly, n.Lapsed, n.MovedIn, n.MovedOut = n.Newly+v.Newly, n.Lapsed+v.Lapsed, n.MovedIn+v.MovedIn, n.MovedOut+v.MovedOut
+			}
+		}
+		version := calendar.Day(-1 << 30)
+		for _, d := range since[season] {
+			if d <= day {
+				version = max(version, d)
+			}
+		}
+		for c, v := range eligible {
+			if in(c) && c.Day == version {
+				n.Eligible += v
+			}
+		}
+		return n
+	}
+}
+
+// TestCasesThroughTheStore runs every case event by event (steps), and in one go (full recompute), in several orders.
+func TestCasesThroughTheStore(t *testing.T) {
+	b := newBench(t)
+	all, _, err := cases.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		for i, order := range c.Orders() {
+			b.empty()
+			for n, e := range c.Eligible {
+				b.exec("INSERT INTO prevention.eligible (batch, programme, season, valid_from, lsoa, practice, ethnicity, eligible) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+					uint64(100), c.Programme, e.Season, e.Since, b.country.Areas[e.Area].LSOA, e.Practice, e.Ethnicity, e.People)
+				b.exec("INSERT INTO prevention.loads (load, batch, kind, key, sha256) VALUES (?, 100, 'eligible', ?, 'x')",
+					uint32(10+n), fmt.Sprintf("%s/%s/%s", c.Programme, e.Season, e.Since))
+			}
+			a := b.aggregator(nil)
+			if i%2 == 0 {
+				b.tick(a)
+			}
+			for _, n := range order {
+				b.put(b.decode(&c, n))
+				if i%2 == 0 {
+					if result := b.tick(a); result.Full != 0 {
+						t.Fatalf("a single event was counted by a full recompute: %+v", result)
+					}
+				}
+			}
+			b.tick(a)
+			if err := c.Check(b.set, b.ask(&c)); err != nil {
+				t.Errorf("order %v: %v", order, err)
+			}
+			b.audit(a)
+		}
+	}
+}
+
+// crowd makes events of a few people that meet often: corrections of everything, retractions, links, duplicates.
+func crowd(rng *rand.Rand, b *bench, n int) []event.Event {
+	b.t.Helper()
+	pick := func(of ...string) string { return of[rng.IntN(len(of))] }
+	type style struct {
+		programme string
+		days      []string
+		cohorts   []string
+	}
+	styles := []style{
+		{"flu-65", []string{"2023-09-11", "2023-10-01", "2023-10-02", "2024-03-31", "2024-10-03", "2024-12-01"}, []string{""}},
+		{"bp-check", []string{"2023-01-01", "2023-02-28", "2023-12-31", "2024-01-01", "2024-02-29", "2024-09-01"}, []string{""}},
+		{"mmr-2", []string{"2023-01-01", "2023-01-28", "2023-01-29", "2024-06-01", "2025-06-01"}, []string{"2024-25", "2025-26"}},
+	}
+	var events []event.Event
+	for range n {
+		if len(events) > 0 && rng.IntN(8) == 0 {
+			events = append(events, events[rng.IntN(len(events))]) // the same again
+			continue
+		}
+		s := styles[rng.IntN(len(styles))]
+		record := fmt.Sprint(s.programme, rng.IntN(n/4+1))
+		if rng.IntN(20) == 0 {
+			record = "any" // goes from programme to programme
+		}
+		c := cases.Case{Title: "crowd", Programme: s.programme, Events: []cases.Event{{
+			Record: record, Person: pick("a", "b", "c", "d", "e"), On: pick(s.days...), Cohort: pick(s.cohorts...),
+			Made: pick("2025-06-02T00:00:00Z", "2025-06-03T00:00:00Z", "2025-06-04T00:00:00Z", "2025-06-05T00:00:00Z"),
+			Area: pick("", "north-1", "north-1b", "north-5", "south-5", "split-2011", "abroad"), Status: pick("", "", "", "not-done", "entered-in-error"),
+			Ethnicity: pick("", "A", "M"), Practice: pick("", "SYN001", "SYN002"), Correction: rng.IntN(3) == 0,
+		}}}
+		if s.programme == "mmr-2" {
+			c.Events[0].Dose = uint8(rng.IntN(3))
+		}
+		if rng.IntN(15) == 0 {
+			if also := pick("a", "b", "c", "d", "e"); also != c.Events[0].Person {
+				c.Events[0].Also = also
+			}
+		}
+		events = append(events, b.decode(&c, 0))
+	}
+	return events
+}
+
+// TestStepsEndWhereAFullRecomputeDoes lets random events in in random portions, with crashes between the writes of a
+// step and with a second aggregator that falls behind, and wants what one recompute of everything gives.
+func TestStepsEndWhereAFullRecomputeDoes(t *testing.T) {
+	b := newBench(t)
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		b.empty()
+		crash := errors.New("crash")
+		crashing := func(c *rollup.Config) {
+			c.Checkpoint = func(string) error {
+				if rng.IntN(5) == 0 {
+					return crash
+				}
+				return nil
+			}
+		}
+		two := []*rollup.Aggregator{b.aggregator(crashing), b.aggregator(crashing)}
+		for events := crowd(rng, b, 60); len(events) > 0; {
+			n := min(1+rng.IntN(6), len(events))
+			b.put(events[:n]...)
+			events = events[n:]
+			i := rng.IntN(2)
+			if _, err := two[i].Tick(context.Background()); errors.Is(err, crash) {
+				two[i] = b.aggregator(crashing) // a new process
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		steady := b.aggregator(nil)
+		b.tick(steady)
+		stepped := map[string]map[rollup.Cell]rollup.Counts{}
+		for _, p := range b.set.Programmes {
+			stepped[p.ID] = b.cells(p.ID)
+		}
+		b.audit(steady)
+		b.exec("TRUNCATE TABLE prevention.uptake_cells")
+		b.exec("TRUNCATE TABLE prevention.published")
+		b.tick(b.aggregator(nil))
+		for _, p := range b.set.Programmes {
+			if diff := cmp.Diff(b.cells(p.ID), stepped[p.ID]); diff != "" {
+				t.Fatalf("seed %d: %s: recompute (-) and steps (+) differ:\n%s", seed, p.ID, diff)
+			}
+		}
+	}
+}
+
+// TestMergesChangeNothing merges all parts between two steps: equal versions must keep the first arrival.
+func TestMergesChangeNothing(t *testing.T) {
+	b := newBench(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	a := b.aggregator(nil)
+	for events := crowd(rng, b, 80); len(events) > 0; {
+		n := min(10, len(events))
+		b.put(events[:n]...)
+		b.put(events[:n/2]...) // the same again, later
+		for _, table := range []string{"events", "records", "links", "handled", "uptake_cells", "published"} {
+			b.exec("OPTIMIZE TABLE prevention." + table + " FINAL")
+		}
+		events = events[n:]
+		b.tick(a)
+	}
+	b.audit(a)
+}
+
+func TestASequenceThatIsNotHandledHoldsBackWhatFollows(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "gap", Programme: "flu-65", Events: []cases.Event{
+		{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}, {Record: "2", Person: "b", On: "2024-10-10", Area: "north-1"}}}
+	b.put(b.decode(&c, 0))
+	b.sequence++ // in another collector's hands
+	b.put(b.decode(&c, 1))
+	a := b.aggregator(nil)
+	if got := b.tick(a).At.Sequence; got != 1 {
+		t.Fatalf("published up to %d, want 1: message 2 is not handled", got)
+	}
+	b.handle(2, 2)
+	if got := b.tick(a).At.Sequence; got != 3 {
+		t.Fatalf("published up to %d, want 3", got)
+	}
+	b.audit(a)
+}
+
+func TestUntouchedSlicesKeepTheirSnapshot(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "two places", Programme: "flu-65", Events: []cases.Event{
+		{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}, {Record: "2", Person: "b", On: "2024-10-10", Area: "south-1"},
+		{Record: "3", Person: "c", On: "2024-10-11", Area: "south-1"}}}
+	a := b.aggregator(nil)
+	b.put(b.decode(&c, 0), b.decode(&c, 1))
+	b.tick(a)
+	ids := func() map[string]string {
+		found := map[string]string{}
+		rows, err := b.conn.Query(context.Background(), "SELECT place, toString(id) FROM prevention.published_now WHERE programme = 'flu-65' AND season != ''")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close() //nolint:errcheck // a test
+		for rows.Next() {
+			var place, id string
+			if err := rows.Scan(&place, &id); err != nil {
+				t.Fatal(err)
+			}
+			found[place] = id
+		}
+		return found
+	}
+	before := ids()
+	b.put(b.decode(&c, 2))
+	if result := b.tick(a); result.Slices != 1 {
+		t.Errorf("%d slices published, want 1", result.Slices)
+	}
+	after := ids()
+	if before["Northmoor"] != after["Northmoor"] || before["Southby"] == after["Southby"] {
+		t.Errorf("before %v, after %v: want a new snapshot for Southby only", before, after)
+	}
+	// A backlog is counted in full, and still leaves alone what did not change.
+	bulk := b.aggregator(func(c *rollup.Config) { c.Backlog, c.Patience = 1, time.Nanosecond })
+	c.Events[0].Record, c.Events[0].Person = "4", "d"
+	b.put(b.decode(&c, 0))
+	if result := b.tick(bulk); result.Full == 0 || result.Slices != 1 {
+		t.Errorf("%+v: want a full recompute that publishes 1 slice", result)
+	}
+	b.audit(a)
+}
+
+func TestNewAreasCountEverybodyAfresh(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "areas", Programme: "flu-65", Events: []cases.Event{{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}}}
+	a := b.aggregator(nil)
+	b.put(b.decode(&c, 0))
+	b.tick(a)
+	moved := b.country.Areas["north-1"]
+	moved.Quintile, moved.Place = 2, "Elsewhere"
+	b.country.Areas["north-1"] = moved
+	b.loadAreas(50)
+	b.tick(a)
+	for cell := range b.cells("flu-65") {
+		if cell.Quintile != 2 || cell.Place != "Elsewhere" {
+			t.Errorf("%+v is counted under the old areas", cell)
+		}
+	}
+	b.audit(a)
+}
+
+func TestAuditFindsAndMendsWhatIsWrong(t *testing.T) {
+	for _, damage := range []string{
+		"ALTER TABLE prevention.uptake_cells UPDATE newly = newly + 1 WHERE level = 'neighbourhood' SETTINGS mutations_sync = 1",
+		"DELETE FROM prevention.uptake_cells WHERE level = 'pcn'",
+		"INSERT INTO prevention.uptake_cells (programme, season, day, place, system, level, code, quintile, id, newly) SELECT programme, season, day, place, system, level, 'ghost', quintile, id, 1 FROM prevention.uptake_cells LIMIT 1",
+	} {
+		b := newBench(t)
+		c := cases.Case{Title: "audit", Programme: "flu-65", Events: []cases.Event{{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}}}
+		a := b.aggregator(nil)
+		b.put(b.decode(&c, 0))
+		b.tick(a)
+		right := b.cells("flu-65")
+		b.exec(damage)
+		if result, err := a.Audit(context.Background()); err != nil || result.Mismatches == 0 {
+			t.Fatalf("%s: audit found %+v, %v", damage, result, err)
+		}
+		b.tick(a)
+		if diff := cmp.Diff(right, b.cells("flu-65")); diff != "" {
+			t.Errorf("%s was not mended:\n%s", damage, diff)
+		}
+		b.audit(a)
+	}
+}
+
+func TestAnotherProgrammeFileStopsTheOlderAggregator(t *testing.T) {
+	b := newBench(t)
+	a := b.aggregator(nil)
+	b.tick(a)
+	other := *b.set
+	other.SHA256 = "another file"
+	b.tick(b.aggregator(func(c *rollup.Config) { c.Programmes = &other }))
+	if _, err := a.Tick(context.Background()); !errors.Is(err, rollup.ErrSuperseded) {
+		t.Fatalf("got %v, want ErrSuperseded", err)
+	}
+}
+
+func TestANewStreamGoesOnAfterTheOldOne(t *testing.T) {
+	b := newBench(t)
+	rng := rand.New(rand.NewPCG(3, 3))
+	events := crowd(rng, b, 60)
+	a := b.aggregator(nil)
+	b.put(events[:20]...)
+	b.tick(a)
+	b.put(events[20:30]...)
+	b.stream, b.sequence = b.stream+1e9, 0
+	b.put(events[30:]...)
+	b.put(events[:10]...) // sent again into the new stream
+	if at := b.tick(a).At; at.Stream != b.stream || at.Sequence != b.sequence {
+		t.Fatalf("published up to %v", at)
+	}
+	b.audit(a)
+}
+
+func TestCompactionKeepsTheNumbers(t *testing.T) {
+	b := newBench(t)
+	rng := rand.New(rand.NewPCG(5, 5))
+	a := b.aggregator(nil)
+	// Many versions of one cell: the same person is corrected over and over.
+	var events []event.Event
+	for i := range 40 {
+		c := cases.Case{Title: "c", Programme: "flu-65", Events: []cases.Event{{Record: "r", Person: "a", On: "2024-10-10",
+			Area: []string{"north-1", "south-1"}[i%2], Made: time.Date(2025, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.RFC3339)}}}
+		events = append(events, b.decode(&c, 0))
+	}
+	events = append(events, crowd(rng, b, 30)...)
+	for chunk := range slices.Chunk(events, 2) {
+		b.put(chunk...)
+		b.tick(a)
+	}
+	before := b.cells("flu-65")
+	b.audit(a)
+	b.audit(a)
+	if diff := cmp.Diff(before, b.cells("flu-65")); diff != "" {
+		t.Error(diff)
+	}
+}
