@@ -116,13 +116,14 @@ func kindOf(p *programme.Programme) string {
 // writer turns drafts into messages.
 type writer struct {
 	h        *History
+	prefix   string   // of records and ids
 	subjects []string // by programme
 	heads    []string // by programme: from source to time
 	slab     []byte
 }
 
-func newWriter(h *History) *writer {
-	w := &writer{h: h}
+func newWriter(h *History, prefix string) *writer {
+	w := &writer{h: h, prefix: prefix}
 	for _, p := range h.set.Programmes {
 		w.subjects = append(w.subjects, event.SubjectPrefix+kindOf(p)+"."+p.ID)
 		w.heads = append(w.heads, `","type":"`+p.EventType+`","time":"`)
@@ -146,22 +147,22 @@ func (w *writer) message(d *draft) Message {
 	id = append(append(id, source...), '|')
 	return Message{
 		Subject: w.subjects[d.programme],
-		MsgID:   string(appendID(id, d)),
+		MsgID:   string(w.appendID(id, d)),
 		Payload: w.slab[from:len(w.slab):len(w.slab)],
 	}
 }
 
-// appendRecord writes the record's identity: R and eight digits, so never ten digits that pass for an NHS number.
-func appendRecord(b []byte, record uint32) []byte {
-	b = append(b, "R00000000"...)
+// appendRecord writes the record's identity: a prefix and eight digits, so never ten that pass for an NHS number.
+func (w *writer) appendRecord(b []byte, record uint32) []byte {
+	b = append(append(b, w.prefix...), "00000000"...)
 	for i := len(b) - 1; record > 0; i, record = i-1, record/10 {
 		b[i] = byte('0' + record%10)
 	}
 	return b
 }
 
-func appendID(b []byte, d *draft) []byte {
-	return append(appendRecord(b, d.record), '.', byte('0'+d.emission))
+func (w *writer) appendID(b []byte, d *draft) []byte {
+	return append(w.appendRecord(b, d.record), '.', byte('0'+d.emission))
 }
 
 func appendPseudonym(b []byte, p event.Pseudonym) []byte {
@@ -175,7 +176,7 @@ func (w *writer) append(b []byte, d *draft) []byte {
 	h := w.h
 	look := mix(uint64(d.record)<<32 | uint64(d.made))
 	b = append(b, `{"specversion":"1.0","id":"`...)
-	b = appendID(b, d)
+	b = w.appendID(b, d)
 	b = append(b, `","source":"`...)
 	b = append(b, sources[d.source]...)
 	b = append(b, w.heads[d.programme]...)
@@ -186,7 +187,7 @@ func (w *writer) append(b []byte, d *draft) []byte {
 		b = strconv.AppendUint(b, 100+(look>>2)%900, 10)
 	}
 	b = append(b, `Z","datacontenttype":"application/json","data":{"record":"`...)
-	b = appendRecord(b, d.record)
+	b = w.appendRecord(b, d.record)
 	b = append(b, `","status":"`...)
 	b = append(b, d.status.String()...)
 	b = append(b, `","person":"`...)
@@ -246,10 +247,10 @@ func (w *writer) append(b []byte, d *draft) []byte {
 // rarely an hour of the night that in UTC belongs to the day before. From May to August London is one hour ahead.
 func appendOccurred(b []byte, d *draft, look uint64) []byte {
 	day := calendar.Day(d.day)
-	if look&3 == 0 {
+	second := clinicSecond(d.record)
+	if look&3 == 0 || uint32(day)*86400+second > d.made {
 		return appendDay(b, day)
 	}
-	second := clinicSecond(d.record)
 	summer := day.Time().Month() >= time.May && day.Time().Month() <= time.August
 	switch {
 	case summer && look>>2&31 == 0:

@@ -169,6 +169,9 @@ func (b *builder) record(f *fact) draft {
 	delay := uint32(b.r.ExpFloat64() * reporting[quintile] * day)
 	d.made = uint32(f.day)*day + clinicSecond(d.record) + 5*minute + min(delay, 60*day)
 	d.arrival = d.made + 1 + uint32(b.r.ExpFloat64()*2*hour)
+	if b.complete {
+		d.made, d.arrival = min(d.made, b.now), min(d.arrival, b.now)
+	}
 	return d
 }
 

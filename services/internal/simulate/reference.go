@@ -175,6 +175,8 @@ func (h *History) WriteReference(dir string) error {
 				}
 			})
 		},
+	}
+	invented := []func() error{
 		func() error {
 			return write("interventions.csv", []string{"programme", "geography", "from", "to", "label"}, func(put func(...string)) {
 				p := h.set.Programmes[0]
@@ -189,6 +191,11 @@ func (h *History) WriteReference(dir string) error {
 				}
 			})
 		},
+	}
+	if h.yaml == nil {
+		files = append(files, invented...)
+	} else { // a replay: nothing is invented beside what was published
+		files = append(files, func() error { return os.WriteFile(filepath.Join(dir, "programmes.yaml"), h.yaml, 0o644) })
 	}
 	for _, file := range files {
 		if err := file(); err != nil {

@@ -43,7 +43,7 @@ func UsualWidening(today calendar.Day) *Widening {
 	for from.Time().Weekday() != time.Monday {
 		from--
 	}
-	return &Widening{Programme: "flu-65", Place: placePlan[0].name, From: from, Points: 6.5}
+	return &Widening{Programme: "flu-65", Place: placePlan[0].name, From: from, Points: 7}
 }
 
 // Expected is what becomes of the messages of a history.
@@ -80,9 +80,9 @@ type History struct {
 	truth    *Truth
 	expected Expected
 	eligible []eligibleRow
-	series   []SeriesRow // replay only
-	yaml     []byte      // replay only
-	covered  []bool      // by person: in the running season of a seasonal programme; for live events
+	series   *Series          // replay only
+	yaml     []byte           // replay only
+	covered  map[uint8][]bool // by seasonal programme whose season is running, then by person; for live events
 }
 
 // New simulates a history. An error says which setting cannot be simulated.
@@ -115,7 +115,6 @@ func New(c Config) (*History, error) {
 		}
 	}
 	b.people = newPeople(c.Seed, c.People, b.land, b.today)
-	b.covered = make([]bool, c.People)
 	b.drafts = make([]draft, 0, c.People*2)
 	for i := range c.Programmes.Programmes {
 		b.programme(uint8(i))
@@ -127,7 +126,7 @@ func New(c Config) (*History, error) {
 // Messages are all messages in the order in which they came in. It may be called again: the messages are the same.
 func (h *History) Messages() iter.Seq[Message] {
 	return func(yield func(Message) bool) {
-		w := newWriter(h)
+		w := newWriter(h, "R")
 		for _, i := range h.order {
 			if !yield(w.message(&h.drafts[i])) {
 				return
@@ -154,7 +153,7 @@ type builder struct {
 	story    []draft // about one fact
 	stray    bool    // something in the story arrives before what it replaces
 	facts    []fact  // of one person in one programme
-	records  uint32
+	complete bool    // every fact is known by now
 	widening Widening
 	widens   uint16 // place
 }
@@ -176,6 +175,7 @@ func newBuilder(seed uint64, now time.Time, set *programme.Set, noisy bool) (*bu
 	seconds := uint32(now.Unix())
 	h := &History{
 		seed: seed, set: set, land: l, now: seconds, today: calendar.Of(now), rekeyed: seconds - 300*86400,
+		covered:  map[uint8][]bool{},
 		expected: Expected{DeadLetters: map[event.Reason]int{}, Noise: map[string]int{}},
 	}
 	return &builder{History: h, r: rand.New(rand.NewPCG(seed, 3)), noisy: noisy, ledger: ledger{land: l}}, nil

@@ -17,12 +17,12 @@ type curve struct {
 // curves are invented, but of the size that is published for England: the most deprived come later and fewer of them.
 var curves = map[string]curve{
 	"flu-65": {
-		final: [6]float64{0.55, 0.66, 0.72, 0.77, 0.81, 0.84},
-		pace:  [6]float64{45, 44, 39, 35, 32, 30},
+		final: [6]float64{0.55, 0.72, 0.755, 0.785, 0.805, 0.82},
+		pace:  [6]float64{34, 34, 32, 31, 30, 29},
 	},
 	"covid-autumn": {
-		final: [6]float64{0.40, 0.46, 0.55, 0.62, 0.67, 0.71},
-		pace:  [6]float64{45, 46, 41, 37, 34, 32},
+		final: [6]float64{0.40, 0.48, 0.56, 0.62, 0.67, 0.70},
+		pace:  [6]float64{38, 38, 35, 33, 31, 29},
 	},
 	"mmr-2":            {final: [6]float64{0.80, 0.86, 0.89, 0.91, 0.93, 0.945}},
 	"nhs-health-check": {final: [6]float64{0.25, 0.36, 0.41, 0.45, 0.49, 0.53}},
@@ -34,8 +34,19 @@ var curves = map[string]curve{
 // usual is the curve of programmes that a deployment adds.
 var usual = curve{
 	final: [6]float64{0.50, 0.56, 0.61, 0.66, 0.70, 0.74},
-	pace:  [6]float64{45, 44, 39, 35, 32, 30},
+	pace:  [6]float64{36, 36, 33, 31, 29, 27},
 }
+
+// by is the share of a quintile that has come by so many days after the start of a season.
+func (c *curve) by(quintile uint8, days calendar.Day) float64 {
+	if days <= 0 {
+		return 0
+	}
+	return c.final[quintile] * (1 - math.Exp(-math.Pow(float64(days)/c.pace[quintile], paceShape)))
+}
+
+// paceShape bends the curves of a season: a slow start, most in the first weeks, a long tail.
+const paceShape = 1.3
 
 // programme tells the history of one programme.
 func (b *builder) programme(at uint8) {
@@ -69,6 +80,9 @@ func (b *builder) programme(at uint8) {
 		first, last := b.told(p)
 		for s := first; s <= last; s++ {
 			season := p.Seasons[s]
+			if season.End >= b.today {
+				b.covered[at] = make([]bool, len(b.people))
+			}
 			for i := range b.people {
 				if eligible(p, season, &b.people[i], season.End) {
 					b.jab(at, p, c, uint8(s), season, uint32(i))
@@ -145,14 +159,14 @@ func (b *builder) jab(at uint8, p *programme.Programme, c curve, s uint8, season
 	someone := &b.people[i]
 	quintile := b.land.spots[someone.home].quintile
 	comes := b.r.Float64() < c.final[quintile]*b.keen(someone)
-	after := c.pace[quintile] * math.Pow(b.r.ExpFloat64(), 1/1.3)
+	after := c.pace[quintile] * math.Pow(b.r.ExpFloat64(), 1/paceShape)
 	day := season.Start + calendar.Day(after)
 	if someone.has(newcomer) {
 		day = max(day, season.Start+newcomers)
 	}
 	if b.widens != 0 && b.land.spots[someone.home].place == b.widens && p.ID == b.widening.Programme &&
 		season.Start <= b.widening.From && b.widening.From <= season.End {
-		comes, day = b.widen(quintile, comes, day)
+		comes, day = b.widen(&c, season, quintile, comes, day)
 	}
 	day = b.open(day, someone.practice)
 	g := group{b.spotOf(someone.home), someone.practice, someone.ethnicity}
@@ -167,23 +181,27 @@ func (b *builder) jab(at uint8, p *programme.Programme, c curve, s uint8, season
 	if day <= b.today && b.tell(f) {
 		b.ledger.note(at, s, day, newly, g) // covered from that day to the season's end
 		if season.End >= b.today {
-			b.covered[i] = true
+			b.covered[at][i] = true
 		}
 	}
 }
 
-// widen changes who comes since the widening began. Half of the points are lost by the two most deprived fifths, half
-// are won by the least deprived one; in three weeks about a seventh of all would come.
-func (b *builder) widen(quintile uint8, comes bool, day calendar.Day) (bool, calendar.Day) {
-	points := b.widening.Points / 100
-	switch from := b.widening.From; {
-	case quintile >= 1 && quintile <= 2 && day >= from:
-		if b.r.Float64() < points/2/0.12 {
+// widen changes who comes since the widening began: three fifths of the points are lost by the two most deprived fifths,
+// of whom fewer come, and two fifths won by the least deprived one, of whom people come who would have come after the
+// three weeks or not at all.
+func (b *builder) widen(c *curve, season programme.Season, quintile uint8, comes bool, day calendar.Day) (bool, calendar.Day) {
+	const weeks3, soon = 21, 12
+	from, points := b.widening.From, b.widening.Points/100
+	until := from + weeks3
+	switch {
+	case (quintile == 1 || quintile == 2) && day >= from:
+		due := c.by(quintile, until-season.Start) - c.by(quintile, from-season.Start)
+		if b.r.Float64() < 0.6*points/due {
 			day += 70
 		}
-	case quintile == 5 && (!comes || day >= from+21):
-		if b.r.Float64() < points/2/0.40 {
-			return true, from + calendar.Day(b.r.IntN(18))
+	case quintile == 5 && (!comes || day >= until):
+		if b.r.Float64() < 0.4*points/(1-c.by(quintile, until-season.Start)) {
+			return true, from + calendar.Day(b.r.IntN(soon))
 		}
 	}
 	return comes, day
