@@ -81,17 +81,17 @@ func (t *table) begin() error {
 	if err != nil {
 		return t.broken(err)
 	}
-	seen := map[string]bool{}
-	for _, h := range record {
+	seen := map[string]int{}
+	for i, h := range record {
 		if !utf8.ValidString(h) {
 			return t.unreadable(1, "is not UTF-8: save it as CSV UTF-8")
 		}
 		column := normal(h)
-		if column != "" && seen[column] {
-			t.problems.add(Problem{File: t.path, Row: 1, Column: shown(h), Rule: "is there twice"})
-			return errUnreadable
+		if first, ok := seen[column]; ok && column != "" {
+			// not by name: a file without a header has data there
+			return t.unreadable(1, fmt.Sprintf("columns %d and %d have the same name", first+1, i+1))
 		}
-		seen[column] = true
+		seen[column] = i
 		t.header = append(t.header, h)
 		t.columns = append(t.columns, column)
 	}
