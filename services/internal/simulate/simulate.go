@@ -154,6 +154,7 @@ type builder struct {
 	stray    bool    // something in the story arrives before what it replaces
 	facts    []fact  // of one person in one programme
 	complete bool    // every fact is known by now
+	records  uint32  // the last one
 	widening Widening
 	widens   uint16 // place
 }
