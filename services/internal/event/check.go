@@ -171,7 +171,10 @@ func (s *scratch) dose(e *Event) *Rejection {
 	if e.Type != TypeVaccination {
 		return reject(BadDose, "data.dose", "must be left out: only vaccinations have doses")
 	}
-	// 2.0 is the same number as 2 in JSON; other spellings (0.2e1) are not worth the trouble.
+	// 2.0 is the same number as 2 in JSON. So is 0.2e1, but nobody means it.
+	if isNumber(value) && bytes.ContainsAny(value, "eE") {
+		return reject(BadDose, "data.dose", "must be written without an exponent")
+	}
 	whole, decimals, dotted := bytes.Cut(value, []byte{'.'})
 	if len(whole) != 1 || whole[0] < '1' || whole[0] > '0'+MaxDose || dotted && len(bytes.Trim(decimals, "0")) > 0 {
 		return reject(BadDose, "data.dose", "must be a whole number from 1 to 9")
@@ -287,6 +290,8 @@ func isSeasonID(text []byte) bool {
 	}
 	return true
 }
+
+func isNumber(value []byte) bool { return value[0] == '-' || isDigit(value[0]) }
 
 func isLSOA(text []byte) bool {
 	if len(text) != 9 || strings.IndexByte("EWSNX", text[0]) < 0 {

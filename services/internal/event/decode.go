@@ -57,7 +57,7 @@ func (d *Decoder) Decode(subject string, payload []byte) (Event, *Rejection) {
 	d.once.Do(d.start)
 	s, _ := d.pool.Get().(*scratch)
 	if s == nil {
-		s = new(scratch)
+		s = newScratch()
 	}
 	defer d.pool.Put(s)
 

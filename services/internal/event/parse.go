@@ -124,6 +124,13 @@ type scratch struct {
 	sources interner // those that were found to be URIs
 }
 
+func newScratch() *scratch {
+	return &scratch{
+		words:   make(interner, 1<<13), // 128 KiB: the codes of a system or two
+		sources: make(interner, 1<<9),
+	}
+}
+
 // parse splits a message into its fields. It also tells whether it nests too deep.
 func (s *scratch) parse(payload []byte) (deep bool, _ *Rejection) {
 	s.fields, s.object = [fields][]byte{}, false
@@ -277,15 +284,13 @@ func depth(text []byte) int {
 
 // interner keeps recently seen short strings, so that the few thousand codes that fill millions of events are not
 // allocated for each. Its size is fixed: a new string takes the place of the one with the same hash.
-type interner struct {
-	slots [1 << 12]string
+type interner []string
+
+func (t interner) slot(text []byte) *string {
+	return &t[xxh3.Hash(text)%uint64(len(t))]
 }
 
-func (t *interner) slot(text []byte) *string {
-	return &t.slots[xxh3.Hash(text)%uint64(len(t.slots))]
-}
-
-func (t *interner) get(text []byte) string {
+func (t interner) get(text []byte) string {
 	if len(text) == 0 {
 		return ""
 	}
