@@ -1,0 +1,316 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/store"
+	"gapwatch/services/internal/stream"
+)
+
+// batch is messages that one goroutine owns from fetch to acknowledgement.
+type batch struct {
+	*Collector
+	messages []Message
+	quiet    func() // ends the signs of life
+}
+
+func (c *Collector) newBatch(fetched []jetstream.Msg) (*batch, error) {
+	messages, err := newMessages(fetched)
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{Collector: c, messages: messages}
+	b.stayAlive()
+	return b, nil
+}
+
+// stayAlive tells JetStream three times in AckWait that the messages are being worked on, for as long as that takes.
+func (b *batch) stayAlive() {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	b.quiet = sync.OnceFunc(func() {
+		close(stop)
+		<-stopped
+	})
+	go func() {
+		defer close(stopped)
+		ticks := time.NewTicker(b.ackWait() / 3)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticks.C:
+				for i := range b.messages {
+					// An error means that NATS is away. The message is then delivered again, which does no harm.
+					_ = b.messages[i].Msg.InProgress()
+				}
+			}
+		}
+	}()
+}
+
+// handBack gives the messages back at once, for whoever fetches next. If it fails they come again after AckWait.
+func (b *batch) handBack() {
+	b.quiet()
+	for i := range b.messages {
+		_ = b.messages[i].Msg.Nak()
+	}
+	b.flush(context.Background())
+}
+
+// handle does with the batch what must be done, in the order that makes it safe to be cut off. It returns nil when
+// everything is acknowledged; otherwise the messages are still the batch's. Errors are for stopping the collector.
+func (b *batch) handle(ctx context.Context) error {
+	defer b.quiet()
+	if err := b.checkpoint(Fetched); err != nil {
+		return err
+	}
+	if err := b.stamp(ctx); err != nil {
+		return err
+	}
+	rows := Decode(b.decoder, b.messages, b.Decoders)
+	if err := b.store(ctx, rows); err != nil {
+		return err
+	}
+	if err := b.checkpoint(Inserted); err != nil {
+		return err
+	}
+	if err := b.sendLetters(ctx); err != nil {
+		return err
+	}
+	if err := b.writeHandled(ctx); err != nil {
+		return err
+	}
+	if err := b.checkpoint(Handled); err != nil {
+		return err
+	}
+	if err := b.remove(ctx); err != nil {
+		return err
+	}
+	b.acknowledge(ctx)
+	b.count(rows)
+	return b.checkpoint(Acknowledged)
+}
+
+// stamp gives every message the creation time of the stream it is from.
+func (b *batch) stamp(ctx context.Context) error {
+	var created []time.Time
+	err := b.retry(ctx, "look up the stream", func() error {
+		ctx, cancel := context.WithTimeout(ctx, natsTimeout)
+		defer cancel()
+		found, another, err := b.source.creations(ctx)
+		b.another(another)
+		created = found
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range b.messages {
+		b.messages[i].Stream = stamp(created, b.messages[i].Received)
+	}
+	return nil
+}
+
+// store inserts the rows, for as long as it takes. Rows that ClickHouse refuses for good are found by halving what was
+// refused, and their messages are rejected.
+func (b *batch) store(ctx context.Context, rows []Row) error {
+	stored, refused := 0, 0
+	// The larger pieces come first: while no more than a few rows are bad, some piece is stored before many rows have
+	// been refused alone, and a fault of the whole table shows as nothing being stored at all.
+	pieces := cut(rows, maxPartitions)
+	for len(pieces) > 0 {
+		piece := pieces[0]
+		pieces = pieces[1:]
+		err := b.retry(ctx, "insert events", func() error { return b.judged(b.insertOnce(ctx, piece)) })
+		switch {
+		case err == nil:
+			stored += len(piece)
+		case ctx.Err() != nil || store.Judge(err) != store.Reject:
+			return err
+		case len(piece) > 1:
+			pieces = append(pieces, piece[:len(piece)/2], piece[len(piece)/2:])
+		default:
+			if refused++; stored == 0 && refused >= someRows {
+				return fmt.Errorf("%w: %w", ErrEverythingRefused, err)
+			}
+			b.reject(&piece[0], err)
+		}
+	}
+	return nil
+}
+
+// someRows is how many rows are refused alone, with none stored, before the table is blamed.
+const someRows = 16
+
+func (b *batch) insertOnce(ctx context.Context, rows []Row) error {
+	ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
+	defer cancel()
+	start := time.Now()
+	err := insertRows(ctx, b.ClickHouse, rows)
+	b.metrics.insert.Observe(time.Since(start).Seconds())
+	return err
+}
+
+// reject marks the message of a row that ClickHouse refuses. What ClickHouse says may hold values: only its code is kept.
+func (b *batch) reject(row *Row, err error) {
+	detail := "the driver refuses it"
+	var exception *clickhouse.Exception
+	if errors.As(err, &exception) {
+		detail = fmt.Sprintf("ClickHouse refuses it with error %d", exception.Code)
+	}
+	for i := range b.messages {
+		if m := &b.messages[i]; m.Sequence == row.Sequence && m.Stream == row.Stream {
+			// The event is valid, so its person is a pseudonym and it may be kept.
+			m.Rejection = &event.Rejection{Reason: NotStorable, Field: "payload", Detail: detail, Payload: true}
+		}
+	}
+}
+
+// sendLetters publishes a dead letter for every rejected message and has each confirmed.
+func (b *batch) sendLetters(ctx context.Context) error {
+	sent := false
+	for i := range b.messages {
+		m := &b.messages[i]
+		if m.Rejection == nil {
+			continue
+		}
+		sent = true
+		msg, err := NewLetter(m).message()
+		if err != nil {
+			return err
+		}
+		err = b.retry(ctx, "publish a dead letter", func() error {
+			ctx, cancel := context.WithTimeout(ctx, natsTimeout)
+			defer cancel()
+			duplicate, err := stream.Publish(ctx, b.JetStream, msg)
+			switch {
+			case errors.Is(err, stream.ErrFull):
+				return backoff.Permanent(fmt.Errorf("%w: %w", ErrDeadLettersFull, err))
+			case err != nil:
+				// Somebody may have deleted the stream: see to it before the next try.
+				return errors.Join(err, stopAt(stream.Ensure(ctx, b.JetStream, b.Streams), stream.ErrStream))
+			case !duplicate:
+				b.metrics.deadLetters.WithLabelValues(string(m.Rejection.Reason)).Inc()
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		b.Logger.Warn("dead letter", "reason", m.Rejection.Reason, "field", m.Rejection.Field, "sequence", m.Sequence)
+	}
+	if !sent {
+		return nil
+	}
+	return b.checkpoint(DeadLettered)
+}
+
+func (b *batch) writeHandled(ctx context.Context) error {
+	rows := make([]HandledRow, len(b.messages))
+	for i := range b.messages {
+		m := &b.messages[i]
+		rows[i] = HandledRow{Stream: m.Stream, Sequence: m.Sequence, Outcome: Stored}
+		if m.Rejection != nil {
+			rows[i].Outcome = DeadLetter
+		}
+	}
+	return b.retry(ctx, "insert what was handled", func() error {
+		ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
+		defer cancel()
+		return b.judged(InsertHandled(ctx, b.ClickHouse, rows))
+	})
+}
+
+// remove overwrites what looks like an NHS number in the stream's files. It comes after everything else is on record,
+// so that a message that is gone is always one that was handled.
+func (b *batch) remove(ctx context.Context) error {
+	removed := false
+	st, _ := b.source.get()
+	for i := range b.messages {
+		m := &b.messages[i]
+		if m.Rejection == nil || !m.Rejection.Identifying {
+			continue
+		}
+		removed = true
+		err := b.retry(ctx, "remove a message with an NHS number", func() error {
+			ctx, cancel := context.WithTimeout(ctx, natsTimeout)
+			defer cancel()
+			err := st.SecureDeleteMsg(ctx, m.Sequence)
+			if err == nil {
+				return nil
+			}
+			// It may be gone already: removed by an earlier try, or expired.
+			if _, get := st.GetMsg(ctx, m.Sequence); errors.Is(get, jetstream.ErrMsgNotFound) || errors.Is(get, jetstream.ErrStreamNotFound) {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !removed {
+		return nil
+	}
+	return b.checkpoint(Removed)
+}
+
+// acknowledge tells JetStream that every message is done with. An acknowledgement that is lost only means that the
+// message comes again.
+func (b *batch) acknowledge(ctx context.Context) {
+	b.quiet()
+	for i := range b.messages {
+		m := &b.messages[i]
+		if m.Rejection == nil {
+			_ = m.Msg.Ack()
+		} else {
+			_ = m.Msg.TermWithReason(string(m.Rejection.Reason))
+		}
+	}
+	b.flush(ctx)
+}
+
+// flush sends off what was published to NATS and not waited for.
+func (b *batch) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, b.FlushTimeout)
+	defer cancel()
+	if err := b.JetStream.Conn().FlushWithContext(ctx); err != nil {
+		b.metrics.retries.WithLabelValues("acknowledge").Inc()
+		b.Logger.Warn("acknowledgements may be lost: the messages will come again", "messages", len(b.messages), "error", err)
+	}
+}
+
+func (b *batch) count(rows []Row) {
+	b.metrics.batches.Inc()
+	b.metrics.batchSize.Observe(float64(len(b.messages)))
+	rejected, again := 0, 0
+	for i := range b.messages {
+		if b.messages[i].Delivered > 1 {
+			again++
+		}
+		if b.messages[i].Rejection != nil {
+			rejected++
+		}
+	}
+	b.metrics.redeliveries.Add(float64(again))
+	if rejected > 0 {
+		b.metrics.events.WithLabelValues("dead letter", "").Add(float64(rejected))
+	}
+	stored := make(map[string]int)
+	for i := range rows {
+		stored[rows[i].Programme]++
+	}
+	for programme, n := range stored {
+		b.metrics.events.WithLabelValues("stored", programme).Add(float64(n))
+	}
+}

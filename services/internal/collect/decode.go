@@ -1,0 +1,65 @@
+package collect
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gapwatch/services/internal/event"
+)
+
+// Message is one message of the stream and what became of it so far.
+type Message struct {
+	Stream    uint64 // creation time of the stream, nanoseconds since 1970
+	Sequence  uint64
+	Received  time.Time
+	Delivered uint64 // 1 the first time
+	Msg       jetstream.Msg
+
+	// Rejection is why it cannot be stored; nil for what can.
+	Rejection *event.Rejection
+}
+
+// newMessages reads what JetStream says about each message.
+func newMessages(fetched []jetstream.Msg) ([]Message, error) {
+	messages := make([]Message, len(fetched))
+	for i, msg := range fetched {
+		meta, err := msg.Metadata()
+		if err != nil { // cannot happen with messages of a consumer
+			return nil, fmt.Errorf("read a message's place in the stream: %w", err)
+		}
+		messages[i] = Message{Sequence: meta.Sequence.Stream, Received: meta.Timestamp, Delivered: meta.NumDelivered, Msg: msg}
+	}
+	return messages, nil
+}
+
+// Decode reads the messages with that many goroutines. It sets Rejection where a message can never be stored, and
+// returns the rows of the others in the messages' order.
+func Decode(decoder *event.Decoder, messages []Message, goroutines int) []Row {
+	rows := make([]Row, len(messages))
+	size := (len(messages) + goroutines - 1) / goroutines
+	var wait sync.WaitGroup
+	for from := 0; from < len(messages); from += size {
+		wait.Go(func() {
+			for i := from; i < min(from+size, len(messages)); i++ {
+				m := &messages[i]
+				e, rejection := decoder.Decode(m.Msg.Subject(), m.Msg.Data())
+				m.Rejection = rejection
+				rows[i] = Row{Event: e, Stream: m.Stream, Sequence: m.Sequence, Received: m.Received}
+			}
+		})
+	}
+	wait.Wait()
+	kept := 0
+	for i := range rows {
+		if messages[i].Rejection == nil {
+			if kept != i {
+				rows[kept] = rows[i]
+			}
+			kept++
+		}
+	}
+	return rows[:kept]
+}
