@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,12 +52,22 @@ func Load(path string) (*Set, error) {
 func Parse(file string, data []byte) (*Set, error) {
 	var document yaml.Node
 	if err := yaml.Load(data, &document); err != nil {
-		return nil, fmt.Errorf("%s: not YAML: %w", file, err)
+		line, rule := 1, err.Error()
+		var at *yaml.LoadError
+		if errors.As(err, &at) {
+			line, rule = max(line, at.Mark.Line), at.Message
+		}
+		return nil, fmt.Errorf("%s:%d: file: must be one YAML document: %s", file, line, rule)
 	}
 	r := &reader{file: file}
 	set := r.set(&document)
 	if len(r.errs) > 0 {
-		return nil, errors.Join(r.errs...)
+		slices.SortStableFunc(r.errs, func(a, b lineError) int { return a.line - b.line })
+		all := make([]error, len(r.errs))
+		for i, e := range r.errs {
+			all[i] = e.error
+		}
+		return nil, errors.Join(all...)
 	}
 	set.SHA256 = fmt.Sprintf("%x", sha256.Sum256(data))
 	return set, nil
@@ -65,11 +76,16 @@ func Parse(file string, data []byte) (*Set, error) {
 // reader collects what is wrong with a file instead of stopping at the first error.
 type reader struct {
 	file string
-	errs []error
+	errs []lineError
+}
+
+type lineError struct {
+	line int
+	error
 }
 
 func (r *reader) fail(n *yaml.Node, field, rule string, args ...any) {
-	r.errs = append(r.errs, fmt.Errorf("%s:%d: %s: %s", r.file, n.Line, field, fmt.Sprintf(rule, args...)))
+	r.errs = append(r.errs, lineError{n.Line, fmt.Errorf("%s:%d: %s: %s", r.file, n.Line, field, fmt.Sprintf(rule, args...))})
 }
 
 func (r *reader) set(document *yaml.Node) *Set {
