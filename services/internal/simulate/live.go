@@ -67,7 +67,7 @@ func (l *live) again(now time.Time) draft {
 	d := l.recent[i]
 	l.recent[i] = l.recent[len(l.recent)-1]
 	l.recent = l.recent[:len(l.recent)-1]
-	made := uint32(now.Unix())
+	made := uint32(now.Unix()) - 1
 	switch l.r.IntN(5) {
 	case 0: // the same message
 	case 1: // the same version
@@ -75,6 +75,7 @@ func (l *live) again(now time.Time) draft {
 	case 2: // an area corrected
 		d.emission++
 		d.made = made
+		d.flags = correction
 		d.spot = uint16(firstSpot + l.r.IntN(len(l.h.land.lsoas)))
 	case 3: // from another system
 		d.record = l.record()
@@ -153,7 +154,7 @@ func (l *live) fresh(now time.Time) (draft, bool) {
 		n = vaccinators
 	}
 	return draft{
-		made: uint32(now.Unix()) - uint32(l.r.IntN(60)), person: i, record: l.record(), day: int16(today), spot: someone.home,
+		made: uint32(now.Unix()) - 1 - uint32(l.r.IntN(60)), person: i, record: l.record(), day: int16(today), spot: someone.home,
 		practice: someone.practice, ethnicity: someone.ethnicity, programme: at, source: uint8(l.r.IntN(n)),
 		status: event.Completed, emission: 1,
 	}, true

@@ -545,3 +545,15 @@ func (b *builder) tellRetracted(f fact) {
 		b.commit("wrong record retracted")
 	}
 }
+
+// NoiseKinds are the kinds of noise that [Expected.Noise] counts.
+func NoiseKinds() []string {
+	kinds := []string{outOfOrder, unknownArea, unheardOfArea, code2011, keyChange, nothingTrue}
+	for _, t := range tales {
+		kinds = append(kinds, t.name)
+	}
+	for _, s := range spoilers {
+		kinds = append(kinds, "invalid: "+s.name)
+	}
+	return kinds
+}

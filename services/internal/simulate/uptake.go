@@ -134,17 +134,17 @@ func (b *builder) keen(someone *person) float64 {
 }
 
 // open is the next day on which somebody's practice or pharmacy does it: two in five wait for the practice's clinic, on
-// its weekday or on every other Saturday; of the others nobody comes on a Sunday and few on a Saturday.
+// its weekday or on one Saturday in four; of the others nobody comes on a Sunday and few on a Saturday.
 func (b *builder) open(day calendar.Day, practice uint16) calendar.Day {
 	clinic := b.r.IntN(5) < 2
-	saturdays := b.r.IntN(3) == 0
+	saturdays := b.r.IntN(4) == 0
 	for ; ; day++ {
 		t := day.Time()
 		weekday := t.Weekday()
 		if weekday == time.Sunday || t.Month() == time.December && (t.Day() == 25 || t.Day() == 26) || t.YearDay() == 1 {
 			continue
 		}
-		saturdayClinic := weekday == time.Saturday && (int(day/7)+int(practice))%2 == 0
+		saturdayClinic := weekday == time.Saturday && (int(day/7)+int(practice))%4 == 0
 		switch {
 		case clinic && (weekday == time.Weekday(1+practice%5) || saturdayClinic):
 			return day
