@@ -49,7 +49,7 @@ func BenchmarkInsert(b *testing.B) {
 	for _, name := range []string{"none", "lz4"} {
 		b.Run(name, func(b *testing.B) {
 			conn := databaseAt(b, enginetest.URL(b), func(o *clickhouse.Options) { o.Compression = compressions[name] })
-			exec(b, conn, benchTable)
+			run(b, conn, benchTable)
 			var send time.Duration
 			for b.Loop() {
 				batch, err := conn.PrepareBatch(b.Context(), "INSERT INTO bench")
@@ -76,7 +76,7 @@ func BenchmarkInsert(b *testing.B) {
 func BenchmarkRead(b *testing.B) {
 	const rows = 10_000_000
 	conn := databaseAt(b, enginetest.URL(b))
-	exec(b, conn, benchTable, fmt.Sprintf(`INSERT INTO bench SELECT number, number * 3, number, toDate32('2025-01-01') + modulo(number, 365), number,
+	run(b, conn, benchTable, fmt.Sprintf(`INSERT INTO bench SELECT number, number * 3, number, toDate32('2025-01-01') + modulo(number, 365), number,
 		reinterpretAsUUID(number), number, number, number, number / 7, toDateTime64('2025-01-01 00:00:00', 6), toString(modulo(number, 50)) FROM numbers(%d)`, rows))
 	for _, name := range []string{"none", "lz4"} {
 		b.Run("driver/"+name, func(b *testing.B) {

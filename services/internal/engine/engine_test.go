@@ -22,8 +22,6 @@ import (
 	"gapwatch/services/internal/engine/enginetest"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m) }
-
 // options is how services connect: nothing here is special to the embedded engine.
 func options(t testing.TB, rawURL string) *clickhouse.Options {
 	t.Helper()
@@ -55,7 +53,7 @@ func databaseAt(t testing.TB, rawURL string, change ...func(*clickhouse.Options)
 	opts := options(t, rawURL)
 	name := strings.ToLower(strings.NewReplacer("/", "_", "=", "_", "(", "_", ")", "_").Replace(t.Name()))
 	admin := open(t, opts)
-	exec(t, admin, "CREATE DATABASE IF NOT EXISTS `"+name+"` ENGINE = Atomic")
+	run(t, admin, "CREATE DATABASE IF NOT EXISTS `"+name+"` ENGINE = Atomic")
 	scoped := *opts
 	scoped.Auth.Database = name
 	for _, c := range change {
@@ -64,7 +62,7 @@ func databaseAt(t testing.TB, rawURL string, change ...func(*clickhouse.Options)
 	return open(t, &scoped)
 }
 
-func exec(t testing.TB, conn driver.Conn, statements ...string) {
+func run(t testing.TB, conn driver.Conn, statements ...string) {
 	t.Helper()
 	for _, statement := range statements {
 		if err := conn.Exec(t.Context(), statement); err != nil {
@@ -224,7 +222,7 @@ func TestRoundTripOfEveryType(t *testing.T) {
 	for name, compression := range compressions {
 		t.Run(name, func(t *testing.T) {
 			conn := database(t, compressed(compression))
-			exec(t, conn, allTypesTable)
+			run(t, conn, allTypesTable)
 			want := allTypesRows()
 			batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO all_types")
 			if err != nil {
@@ -266,7 +264,7 @@ func TestMillionRowsInAndOut(t *testing.T) {
 	conn := database(t, func(o *clickhouse.Options) {
 		o.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
 	})
-	exec(t, conn, "CREATE TABLE t (n UInt64, s LowCardinality(String), f Float64) ENGINE = MergeTree ORDER BY n")
+	run(t, conn, "CREATE TABLE t (n UInt64, s LowCardinality(String), f Float64) ENGINE = MergeTree ORDER BY n")
 	const rows = 1_000_000
 	numbers, texts, floats := make([]uint64, rows), make([]string, rows), make([]float64, rows)
 	for i := range rows {
@@ -312,7 +310,7 @@ func TestMillionRowsInAndOut(t *testing.T) {
 
 func TestDatabaseSQL(t *testing.T) {
 	conn := database(t)
-	exec(t, conn, "CREATE TABLE t (a Int32, s String) ENGINE = MergeTree ORDER BY a")
+	run(t, conn, "CREATE TABLE t (a Int32, s String) ENGINE = MergeTree ORDER BY a")
 	opts := options(t, enginetest.URL(t))
 	opts.Auth.Database = "testdatabasesql"
 	db := clickhouse.OpenDB(opts)
@@ -449,7 +447,7 @@ func TestParameters(t *testing.T) {
 	if got := scalar[string](t, conn, "SELECT ?", "it's \\"); got != "it's \\" {
 		t.Errorf("got %q", got)
 	}
-	exec(t, conn, "CREATE TABLE t (s String) ENGINE = MergeTree ORDER BY s")
+	run(t, conn, "CREATE TABLE t (s String) ENGINE = MergeTree ORDER BY s")
 	if err := conn.Exec(t.Context(), "INSERT INTO t SELECT {text:String}", clickhouse.Named("text", hostile)); err != nil {
 		t.Fatal(err)
 	}
@@ -495,7 +493,7 @@ func TestSettingsDoNotLeak(t *testing.T) {
 
 func TestConcurrentQueries(t *testing.T) {
 	conn := database(t, func(o *clickhouse.Options) { o.MaxOpenConns = 20 })
-	exec(t, conn, "CREATE TABLE t (n UInt64, g UInt8) ENGINE = ReplacingMergeTree ORDER BY n")
+	run(t, conn, "CREATE TABLE t (n UInt64, g UInt8) ENGINE = ReplacingMergeTree ORDER BY n")
 	var group sync.WaitGroup
 	for g := range 8 {
 		group.Go(func() {
@@ -570,7 +568,7 @@ func waitForQuery(t testing.TB, conn driver.Conn, pattern string) {
 
 func TestClientThatLeavesEndsItsQuery(t *testing.T) {
 	conn := database(t)
-	exec(t, conn, "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
+	run(t, conn, "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
 	for name, query := range map[string]string{
 		"select": "SELECT count() FROM numbers(100000000000) WHERE NOT ignore(sipHash64(number), 'select')",
 		"insert": "INSERT INTO t SELECT count() FROM numbers(100000000000) WHERE NOT ignore(sipHash64(number), 'insert')",
@@ -593,7 +591,7 @@ func TestClientThatLeavesEndsItsQuery(t *testing.T) {
 func TestPlainHTTP(t *testing.T) {
 	base := enginetest.URL(t)
 	conn := database(t)
-	exec(t, conn, "CREATE TABLE t (a Int32, s String) ENGINE = MergeTree ORDER BY a", "CREATE TABLE settings (a Int32) ENGINE = Memory")
+	run(t, conn, "CREATE TABLE t (a Int32, s String) ENGINE = MergeTree ORDER BY a", "CREATE TABLE settings (a Int32) ENGINE = Memory")
 	query := func(params url.Values, body string) string {
 		t.Helper()
 		if params == nil {
@@ -652,7 +650,7 @@ func TestPlainHTTP(t *testing.T) {
 func TestCutOffInsertLeavesNothing(t *testing.T) {
 	base := enginetest.URL(t)
 	conn := database(t)
-	exec(t, conn, "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
+	run(t, conn, "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
 	reader, writer := io.Pipe()
 	go func() {
 		_, _ = writer.Write(bytes.Repeat([]byte("1\n"), 100_000))
@@ -666,3 +664,23 @@ func TestCutOffInsertLeavesNothing(t *testing.T) {
 		t.Errorf("%d rows", got)
 	}
 }
+
+// lockedBuffer is a buffer that a process may write while a test reads.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+func asException(err error, target **clickhouse.Exception) bool { return errors.As(err, target) }

@@ -71,6 +71,7 @@ var notSettings = map[string]bool{
 	"close_session": true, "stacktrace": true, "buffer_size": true,
 	"wait_end_of_query": true, "compress": true, "decompress": true, "client_protocol_version": true,
 	"log_comment": true,
+	"database_atomic_wait_for_drop_and_detach_synchronously": true, // see withoutSync
 }
 
 // streamable formats can be cut between rows and joined again: no header, no footer, no separator between rows.
@@ -139,6 +140,7 @@ func (h *handler) query(r *http.Request, params url.Values, out *response) error
 		sql = fmt.Sprintf("%s FROM INFILE %s %s FORMAT %s", parsed.head, quote(path), parsed.settings, parsed.format)
 	}
 
+	sql = withoutSync(sql)
 	format := params.Get("default_format")
 	if format == "" {
 		format = r.Header.Get("X-ClickHouse-Format")
@@ -215,6 +217,9 @@ var errTooLarge = errors.New("request body too large")
 
 // requestBody undoes the compression of the request.
 func requestBody(w http.ResponseWriter, r *http.Request, params url.Values, limit int64) (io.Reader, error) {
+	if r.ContentLength > limit {
+		return nil, bodyError(errTooLarge)
+	}
 	var body io.Reader = http.MaxBytesReader(w, r.Body, limit)
 	var err error
 	switch encoding := r.Header.Get("Content-Encoding"); encoding {

@@ -85,6 +85,11 @@ func locate(ctx context.Context, dir, spec string, pkg lock.Package, progress fu
 	if complete(path, pkg) { // another process fetched it while this one waited
 		return path, nil
 	}
+	// What a killed process left: no other is at work while this one holds the lock.
+	left, _ := filepath.Glob(filepath.Join(dir, "fetch-*"))
+	for _, folder := range left {
+		_ = os.RemoveAll(folder)
+	}
 	work, err := os.MkdirTemp(dir, "fetch-*")
 	if err != nil {
 		return "", fmt.Errorf("engine: %w", err)

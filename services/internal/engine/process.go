@@ -265,8 +265,8 @@ func (p *Process) Stop() {
 // Restarts begin at once for an engine that ran a while, and come ever slower for one that dies right away.
 const (
 	minBackoff = 50 * time.Millisecond
-	maxBackoff = 5 * time.Second
-	longRun    = 10 * time.Second
+	maxBackoff = 2 * time.Second
+	longRun    = time.Second
 )
 
 // supervise runs one child after the other. It reports on first whether the first could be started at all.

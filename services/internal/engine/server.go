@@ -89,6 +89,9 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if err := purgeDropped(dir); err != nil {
+		return err
+	}
 	store, err := openStore(lib, dir, cfg.MaxQueries)
 	if err != nil {
 		return err

@@ -108,6 +108,28 @@ func parseStatement(sql string) statement {
 	return statement{format: trailingFormat(l)}
 }
 
+// withoutSync takes SYNC (or NO DELAY) off a DROP. This engine never runs the task that removes dropped tables' files,
+// so that a DROP which waits for it would wait for ever; purgeDropped does its work at the next start. In a database
+// of the engine Atomic the name is free at once either way.
+func withoutSync(sql string) string {
+	l := &lexer{sql: sql}
+	if first, ok := l.next(); !ok || !first.is("DROP") {
+		return sql
+	}
+	var previous token
+	for t, ok := l.next(); ok; t, ok = l.next() {
+		switch {
+		case t.depth > 0:
+		case t.is("SYNC") && !takesName(previous):
+			return sql[:t.start] + sql[t.end:]
+		case t.is("DELAY") && previous.is("NO"):
+			return sql[:previous.start] + sql[t.end:]
+		}
+		previous = t
+	}
+	return sql
+}
+
 // trailingFormat finds "... FORMAT Name [SETTINGS ...] [;]".
 func trailingFormat(l *lexer) string {
 	var outer []token // outside brackets
@@ -130,7 +152,7 @@ func (t token) is(word string) bool { return t.word && t.text == word }
 // takesName tells words after which "format" is a name and not the clause.
 func takesName(t token) bool {
 	switch t.text {
-	case ",", ".", "SELECT", "FROM", "AS", "JOIN", "TABLE", "DATABASE", "BY", "AND", "OR", "NOT", "WHERE", "ON", "IN":
+	case ",", ".", "EXISTS", "VIEW", "DICTIONARY", "SELECT", "FROM", "AS", "JOIN", "TABLE", "DATABASE", "BY", "AND", "OR", "NOT", "WHERE", "ON", "IN":
 		return true
 	}
 	return false
