@@ -42,7 +42,7 @@ func TestRun(t *testing.T) {
 	}
 
 	_, err := load(places, wrong)
-	if want := wrong + ": row 2: column pcn: must be an ODS code: 3 to 10 capital letters and digits\nnothing was loaded"; err == nil || err.Error() != want {
+	if want := wrong + ": row 2: column pcn: must be an ODS code: 3 to 12 capital letters and digits\nnothing was loaded"; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	for i, want := range []string{`file        kind      rows  outcome                seconds

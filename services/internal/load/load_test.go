@@ -143,7 +143,7 @@ const eligibleHeader = "programme,season,lsoa,practice,ethnicity,valid_from,elig
 func TestEligibleInAnyOrderAndCaseOfColumns(t *testing.T) {
 	plan := mustCheck(t,
 		write(t, "a.csv", eligibleHeader+"flu-65,2024-25,E01000001,A81001,A,2024-10-03,12\nflu-65,2024-25,,A81001,Z,2024-10-03,0\nbp-check,rolling,E01000001,,,2024-01-01,7\n"),
-		write(t, "b.csv", "\xef\xbb\xbfELIGIBLE,Valid From,note,Practice,\"Ethnicity\",LSOA,Season,Programme\r\n3,2025-01-01,x,,,E01000001,2024-25,flu-65\r\n"))
+		write(t, "b.csv", "\xef\xbb\xbf\"ELIGIBLE\",Valid From,note,Practice,\"Ethnicity\",LSOA,Season,Programme\r\n3,2025-01-01,x,,,E01000001,2024-25,flu-65\r\n"))
 	want := []string{
 		"eligible flu-65/2024-25/2024-10-03 2; eligible bp-check/rolling/2024-01-01 1",
 		"eligible flu-65/2024-25/2025-01-01 1",

@@ -22,7 +22,7 @@ var OpenEnd = lastDay
 var (
 	lsoaRule      = regexp.MustCompile(`^[EWSNX][0-9]{8}$`)
 	areaRule      = regexp.MustCompile(`^[EWSNXKJ][0-9]{8}$`)
-	odsRule       = regexp.MustCompile(`^[A-Z0-9]{3,10}$`)
+	odsRule       = regexp.MustCompile(`^[A-Z0-9]{3,12}$`)
 	geographyRule = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	idRule        = regexp.MustCompile(programme.IDPattern)
 	ethnicityRule = regexp.MustCompile(`^[A-HJ-NPRSZ]$`)
@@ -53,7 +53,7 @@ func (t *table) area(column int) string {
 }
 
 func (t *table) ods(column int) string {
-	return t.matched(column, odsRule, "must be an ODS code: 3 to 10 capital letters and digits")
+	return t.matched(column, odsRule, "must be an ODS code: 3 to 12 capital letters and digits")
 }
 
 func (t *table) id(column int) string {

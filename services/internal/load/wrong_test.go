@@ -30,7 +30,7 @@ func TestWrongFiles(t *testing.T) {
 		date    = "must be a date (YYYY-MM-DD) from 1900-01-01 to 2299-12-31"
 		lsoa    = "must be an LSOA code: E, W, S, N or X and eight digits"
 		area    = "must be an ONS code, a letter and eight digits, or empty"
-		ods     = "must be an ODS code: 3 to 10 capital letters and digits"
+		ods     = "must be an ODS code: 3 to 12 capital letters and digits"
 		grain   = "must be given in every row of one programme, season and valid_from or in none; row 2 is otherwise"
 		unknown = "its columns are those of no file that can be loaded"
 	)
@@ -53,7 +53,7 @@ func TestWrongFiles(t *testing.T) {
 		"quote":               {historyHeader + historyRow + "flu,\"2020\"x\"\n", []problem{{Row: 3, Rule: "is not CSV: extraneous or missing \" in quoted-field"}}},
 		"workbook":            {"PK\x03\x04rest", []problem{{Rule: "is an Excel workbook or another archive: save it as CSV UTF-8"}}},
 		"UTF-16":              {"\xff\xfep\x00", []problem{{Rule: "is UTF-16: save it as CSV UTF-8"}}},
-		"Windows-1252":        {interventionsHeader + "flu-65,E06000001,2024-11-01,,Caf\xe9\n", []problem{{Row: 2, Column: "label", Rule: "is not UTF-8: save the file as CSV UTF-8"}}},
+		"Windows-1252":     {interventionsHeader + "flu-65,Caf\xe9,2024-11-01,,Calls\n", []problem{{Row: 2, Column: "geography", Rule: "is not UTF-8: save the file as CSV UTF-8"}}},
 		"header not UTF-8":    {"caf\xe9,b\n", []problem{{Row: 1, Rule: "is not UTF-8: save it as CSV UTF-8"}}},
 		"row of a quoted line break": {interventionsHeader + "flu-65,E06000001,2024-11-01,,\"two\nlines\"\nflu-65,E06000001,x,,Calls\n",
 			[]problem{{Row: 2, Column: "label", Rule: "must be text of 1 to 200 characters on one line"}, {Row: 4, Column: "from", Rule: date}}},
