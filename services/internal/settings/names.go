@@ -29,6 +29,14 @@ var Names = []Name{
 	{"GAPWATCH_COLLECTOR_INSERT_TIMEOUT", "how long one insert may take before it is tried again"},
 	{"GAPWATCH_COLLECTOR_FLUSH_TIMEOUT", "how long handing acknowledgements to NATS may take"},
 	{"GAPWATCH_COLLECTOR_STOP_TIMEOUT", "how long the batch in hand may take when the collector is told to stop"},
+	{"GAPWATCH_SIMULATOR_SEED", "what everything simulated follows from"},
+	{"GAPWATCH_SIMULATOR_PEOPLE", "how many people to simulate, up to 4,000,000"},
+	{"GAPWATCH_SIMULATOR_REFERENCE", "folder to write the reference files of the simulation into"},
+	{"GAPWATCH_SIMULATOR_TRUTH", "CSV file to write what must come out into"},
+	{"GAPWATCH_SIMULATOR_SERIES", "published series to replay instead"},
+	{"GAPWATCH_SIMULATOR_PROGRAMME", "which programme of that series"},
+	{"GAPWATCH_SIMULATOR_RATE", "messages of history to publish a second, 0 for as many as possible"},
+	{"GAPWATCH_SIMULATOR_LIVE", "messages to publish a second when history is in, 0 for none"},
 	{"GAPWATCH_REAL_DATA", "folder of real data for tests"},
 }
 

@@ -19,21 +19,41 @@ import (
 
 type place struct{ neighbourhood, place, system, quintile string }
 
-// areas is what the reference files say, read with nothing but a CSV reader. IMD 2025.
+// areas is what the reference files say, read with nothing but a CSV reader. Quintile "0" is unknown.
 type areas struct {
 	lsoas map[string]place
 	pcns  map[string]string
 }
 
-func readAreas(t *testing.T, dir string) areas {
+func readAreas(t *testing.T, dir string, edition int) areas {
 	t.Helper()
 	a := areas{lsoas: map[string]place{}, pcns: map[string]string{}}
-	for _, r := range readTable(t, filepath.Join(dir, "imd2025.csv")) {
-		decile, err := strconv.Atoi(r["imd_decile"])
-		if err != nil {
-			t.Fatal(err)
+	quintiles := func(file, column string) map[string]string {
+		found := map[string]string{}
+		for _, r := range readTable(t, filepath.Join(dir, file)) {
+			decile, err := strconv.Atoi(r["imd_decile"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[r[column]] = string("_1122334455"[decile])
 		}
-		a.lsoas[r["lsoa21_code"]] = place{quintile: string("_1122334455"[decile])}
+		return found
+	}
+	changes := readTable(t, filepath.Join(dir, "lsoa11_lsoa21.csv"))
+	for code, quintile := range quintiles("imd2025.csv", "lsoa21_code") {
+		a.lsoas[code] = place{quintile: quintile}
+	}
+	if edition == 2019 {
+		by2011 := quintiles("imd2019.csv", "lsoa11_code")
+		seen := map[string]bool{}
+		for _, r := range changes {
+			code, quintile := r["lsoa21_code"], by2011[r["lsoa11_code"]]
+			if seen[code] && a.lsoas[code].quintile != quintile {
+				quintile = "0"
+			}
+			seen[code] = true
+			a.lsoas[code] = place{quintile: quintile}
+		}
 	}
 	for _, r := range readTable(t, filepath.Join(dir, "lsoa21_msoa21.csv")) {
 		p := a.lsoas[r["lsoa21_code"]]
@@ -51,7 +71,7 @@ func readAreas(t *testing.T, dir string) areas {
 		a.lsoas[r["lsoa21_code"]] = p
 	}
 	parts := map[string][]place{}
-	for _, r := range readTable(t, filepath.Join(dir, "lsoa11_lsoa21.csv")) {
+	for _, r := range changes {
 		if r["change_code"] != "U" {
 			parts[r["lsoa11_code"]] = append(parts[r["lsoa11_code"]], a.lsoas[r["lsoa21_code"]])
 		}
@@ -69,7 +89,7 @@ func readAreas(t *testing.T, dir string) areas {
 				p.system = ""
 			}
 			if q.quintile != p.quintile {
-				p.quintile = ""
+				p.quintile = "0"
 			}
 		}
 		a.lsoas[code] = p
