@@ -113,7 +113,7 @@ const (
 // codes that say that the data is at fault, or the set-up; everything else may pass. From ClickHouse's ErrorCodes.cpp.
 var verdicts = map[int32]Verdict{
 	6: Reject, 26: Reject, 27: Reject, 33: Reject, 38: Reject, 41: Reject, 53: Reject, 69: Reject, 70: Reject,
-	72: Reject, 117: Reject, 131: Reject, 252: Reject, 321: Reject, 349: Reject, 407: Reject, 691: Reject,
+	72: Reject, 117: Reject, 131: Reject, 252: Reject, 321: Reject, 349: Reject, 407: Reject, 469: Reject, 691: Reject,
 	16: Stop, 47: Stop, 60: Stop, 62: Stop, 81: Stop, 192: Stop, 193: Stop, 194: Stop, 497: Stop, 516: Stop,
 }
 
