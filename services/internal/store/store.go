@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/url"
 	"strings"
@@ -70,6 +71,23 @@ func Migrate(ctx context.Context, address string) error {
 	defer db.Close() //nolint:errcheck // nothing was left unwritten
 	_, err = backoff.Retry(ctx, func() (struct{}, error) { return struct{}{}, migrateOnce(ctx, db) },
 		backoff.WithMaxTries(5))
+	return err
+}
+
+// MigrateWhenThere is Migrate that sits out ClickHouse being away, however long: a service that starts before its store
+// waits for it. Each failed try is logged. An error means that somebody must repair something, or is ctx's.
+func MigrateWhenThere(ctx context.Context, address string, log *slog.Logger) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.MaxInterval = 10 * time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := Migrate(ctx, address)
+		if err != nil && Judge(err) != Retry {
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, next time.Duration) {
+		log.Warn("the schema is not up to date yet, will try again", "in", next, "error", err)
+	}))
 	return err
 }
 
