@@ -158,6 +158,9 @@ func (c *counter) add(key simulate.Cell, add func(*simulate.Cell)) {
 
 // step counts how a person's look changed overnight.
 func (c *counter) step(programme, season string, day calendar.Day, before, after look) {
+	if before == after {
+		return
+	}
 	was, is := c.at(programme, season, day, before), c.at(programme, season, day, after)
 	for i := range was {
 		switch {

@@ -167,16 +167,9 @@ func (b *builder) counted(r *rand.Rand, at uint32, s step) fact {
 // eligibleOf spreads the eligible people of each quintile evenly over its LSOAs, anew whenever a quintile's number changes.
 func (b *builder) eligibleOf(s *Series, seasons []programme.Season) {
 	for at, season := range seasons {
-		numbers := [6]int{}
 		changes := map[calendar.Day]bool{season.Start: true}
 		for i, r := range s.Rows {
-			if r.Season != season.ID {
-				continue
-			}
-			first := i == 0 || s.Rows[i-1].Season != r.Season || s.Rows[i-1].Quintile != r.Quintile
-			if first {
-				numbers[r.Quintile] = r.Eligible // also for the days before its first row
-			} else if s.Rows[i-1].Eligible != r.Eligible {
+			if i > 0 && r.Season == season.ID && s.Rows[i-1].Season == r.Season && s.Rows[i-1].Quintile == r.Quintile && s.Rows[i-1].Eligible != r.Eligible {
 				changes[r.Day] = true
 			}
 		}
@@ -186,11 +179,9 @@ func (b *builder) eligibleOf(s *Series, seasons []programme.Season) {
 		}
 		slices.Sort(from)
 		for _, d := range from {
-			for q := range numbers {
-				if row, _ := s.on(season.ID, uint8(q), d); row.Eligible > 0 {
-					numbers[q] = row.Eligible
-				}
-				b.spread(uint8(at), d, uint8(q), numbers[q])
+			for q := range uint8(6) {
+				row, _ := s.on(season.ID, q, d)
+				b.spread(uint8(at), d, q, row.Eligible)
 			}
 		}
 	}

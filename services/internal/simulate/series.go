@@ -126,7 +126,7 @@ func list(set map[string]bool) string {
 	return strings.Join(names, ", ")
 }
 
-// on is what the series says of a day: its own row or the last one before; nothing before the first.
+// on is what the series says of a day: its own row or the last one before. Before the first row nobody is covered yet.
 func (s *Series) on(season string, quintile uint8, day calendar.Day) (row SeriesRow, own bool) {
 	key := SeriesRow{Season: season, Quintile: quintile, Day: day}
 	i, own := slices.BinarySearchFunc(s.Rows, key, compareRows)
@@ -137,6 +137,9 @@ func (s *Series) on(season string, quintile uint8, day calendar.Day) (row Series
 		row = s.Rows[i-1]
 		row.Day = day
 		return row, false
+	}
+	if i < len(s.Rows) && s.Rows[i].Season == season && s.Rows[i].Quintile == quintile {
+		key.Eligible = s.Rows[i].Eligible
 	}
 	return key, false
 }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"time"
 
@@ -23,6 +24,9 @@ type Settings struct {
 // Make simulates or replays what is known at now, and writes what is asked for. programmes is the path of the programme
 // file, empty for the built-in one; a replay makes its own.
 func (s Settings) Make(programmes string, now time.Time) (*History, error) {
+	if s.Rate < 0 || s.LiveRate < 0 {
+		return nil, fmt.Errorf("simulate: rate (%g) and live rate (%g) must not be negative", s.Rate, s.LiveRate)
+	}
 	h, err := s.history(programmes, now)
 	if err != nil {
 		return nil, err
