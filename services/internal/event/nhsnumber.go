@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
@@ -14,11 +15,16 @@ import (
 // one exception: ten digits inside a word of 12 or more hexadecimal digits are taken for a part of a UUID or a hash.
 // Without it one random pseudonym in 300 would be refused.
 //
-// text may be raw JSON: \u escapes, full-width digits and Unicode spaces and dashes are seen through.
+// text may be raw JSON: \u escapes, percent-encoding, UTF-16, full-width digits and Unicode spaces and dashes are seen
+// through; compression and base64 are not.
 func HoldsNHSNumber(text []byte) bool {
 	if !plain(text) {
 		text = simplify(text)
 	}
+	return holds(text) || bytes.IndexByte(text, '%') >= 0 && holds(unpercent(text))
+}
+
+func holds(text []byte) bool {
 	// Ten bytes of the kind looked for must cover every tenth position: the others need not be read.
 	for i := 9; i < len(text); i += 10 {
 		if !inNumber(text[i]) {
@@ -41,7 +47,8 @@ func HoldsNHSNumber(text []byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func isSeparator(c byte) bool { return c == ' ' || c == '-' || c == '\t' }
+// A plus is a space in the query of a URI.
+func isSeparator(c byte) bool { return c == ' ' || c == '-' || c == '+' || c == '\t' }
 
 func inNumber(c byte) bool { return isDigit(c) || isSeparator(c) }
 
@@ -121,19 +128,19 @@ func isHex(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// plain tells whether text is ASCII without a backslash, so that what is written is what is meant.
+// plain tells whether text is ASCII without backslashes and zero bytes, so that what is written is what is meant.
 func plain(text []byte) bool {
 	const high, ones, slashes = 0x8080808080808080, 0x0101010101010101, '\\' * 0x0101010101010101
 	for len(text) >= 8 {
 		word := binary.LittleEndian.Uint64(text)
 		other := word ^ slashes // a byte that is zero here was a backslash
-		if (word|(other-ones)&^other)&high != 0 {
+		if (word|(word-ones)&^word|(other-ones)&^other)&high != 0 {
 			return false
 		}
 		text = text[8:]
 	}
 	for _, c := range text {
-		if c >= utf8.RuneSelf || c == '\\' {
+		if c >= utf8.RuneSelf || c == '\\' || c == 0 {
 			return false
 		}
 	}
@@ -147,17 +154,21 @@ func simplify(text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		if r == '\\' && len(text) > 1 {
-			if escaped, ok := unicodeEscape(text); ok {
+			escaped, ok := unicodeEscape(text)
+			switch {
+			case ok:
 				r, size = escaped, 6
-			} else {
-				r, size = '.', 2 // \n, \", \\ and the like
-				if text[1] == 't' {
-					r = '\t'
-				}
+			case text[1] == 't':
+				r, size = '\t', 2
+			case bytes.IndexByte([]byte(`"\/bfnr`), text[1]) >= 0:
+				r, size = '.', 2
+			default:
+				r = '.' // no JSON, so no escape either
 			}
 		}
 		text = text[size:]
 		switch {
+		case r == 0: // every other byte of ASCII written as UTF-16
 		case r < utf8.RuneSelf:
 			out = append(out, byte(r))
 		case unicode.Is(unicode.Zs, r):
@@ -174,20 +185,37 @@ func simplify(text []byte) []byte {
 	return out
 }
 
+// unpercent undoes the percent-encoding of URIs.
+func unpercent(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c == '%' && i+2 < len(text) && isHex(text[i+1]) && isHex(text[i+2]) {
+			c = hexValue(text[i+1])<<4 | hexValue(text[i+2])
+			i += 2
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func hexValue(c byte) byte {
+	if isDigit(c) {
+		return c - '0'
+	}
+	return (c | 0x20) - 'a' + 10
+}
+
 func unicodeEscape(text []byte) (rune, bool) {
 	if len(text) < 6 || text[1] != 'u' {
 		return 0, false
 	}
 	var r rune
 	for _, c := range text[2:6] {
-		switch {
-		case isDigit(c):
-			r = r<<4 | rune(c-'0')
-		case isHex(c):
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
+		if !isHex(c) {
 			return 0, false
 		}
+		r = r<<4 | rune(hexValue(c))
 	}
 	return r, true
 }
