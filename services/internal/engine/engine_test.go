@@ -625,6 +625,19 @@ func TestPlainHTTP(t *testing.T) {
 	if got := query(nil, "SELECT 1 AS format FORMAT JSONEachRow -- comment FORMAT CSV"); got != "{\"format\":1}\n" {
 		t.Errorf("got %q", got)
 	}
+	// No rows are no error, a table that is not there is one, with rows or without.
+	query(url.Values{"query": {"INSERT INTO t FORMAT Native"}}, "")
+	query(url.Values{"query": {"INSERT INTO t VALUES ({n:Int32}, 'p')"}, "param_n": {"10"}}, "")
+	if got := query(nil, "SELECT s FROM t WHERE a = 10"); got != "p\n" {
+		t.Errorf("got %q", got)
+	}
+	if status, _, body := post(t, base, url.Values{"query": {"INSERT INTO nowhere FORMAT Native"}}, nil); status != http.StatusNotFound {
+		t.Errorf("%d %s", status, body)
+	}
+	// What the driver's blocks do not know fails with a status, not within the data.
+	if status, _, body := post(t, base, url.Values{"default_format": {"Native"}, "client_protocol_version": {"54460"}}, strings.NewReader("SELECT sumState(1)")); status == http.StatusOK {
+		t.Errorf("%d %q", status, body)
+	}
 	// A link changes nothing.
 	response, err := http.Get(base + "/?database=testplainhttp&query=" + url.QueryEscape("INSERT INTO t VALUES (9, 'g')"))
 	if err != nil {

@@ -32,7 +32,8 @@ type handler struct {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !local(r) {
-		http.Error(w, "not for web pages of another origin", http.StatusForbidden)
+		http.Error(w, "This server has no password, so it answers neither web pages nor requests for a host name other than "+
+			"localhost: use its IP address.", http.StatusForbidden)
 		return
 	}
 	header := w.Header()
@@ -57,6 +58,7 @@ func local(r *http.Request) bool {
 	if r.Header.Get("Origin") != "" {
 		return false
 	}
+	// A page can give its own name the address 127.0.0.1, but not the names that count as local here.
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -98,6 +100,9 @@ func (h *handler) serveQuery(w http.ResponseWriter, r *http.Request) {
 
 func (h *handler) query(r *http.Request, params url.Values, out *response) error {
 	ctx := r.Context()
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		return newException(codeNotImplemented, "NOT_IMPLEMENTED", "External tables are not supported by the embedded engine")
+	}
 	body, err := requestBody(out.w, r, params, h.maxBody)
 	if err != nil {
 		return err
@@ -105,7 +110,7 @@ func (h *handler) query(r *http.Request, params url.Values, out *response) error
 	// Text in the URL goes before that in the body; the two are one query, unless the body is an insert's data.
 	sql := params.Get("query")
 	parsed := parseStatement(sql)
-	inBody := parsed.external && params.Has("query")
+	inBody := parsed.external && (parsed.format != "Values" || parsed.data == "")
 	if !inBody {
 		text, err := io.ReadAll(body)
 		if err != nil {
@@ -203,7 +208,7 @@ func prepare(r *http.Request, params url.Values, tag string) []string {
 	return append(statements, "SET "+strings.Join(set, ", "))
 }
 
-// settingName is the name as it is where it is a plain word; anything else would not be a setting, so it is quoted and the engine refuses it.
+// settingName quotes what is not a plain word: it cannot be a setting, and the engine says so.
 func settingName(name string) string {
 	for i := range len(name) {
 		if !isWord(name[i]) {
@@ -242,7 +247,7 @@ func requestBody(w http.ResponseWriter, r *http.Request, params url.Values, limi
 	return &limitReader{in: body, left: limit}, nil
 }
 
-// frameReader reads ClickHouse's own compressed frames (decompress=1). The end of the input between two frames is the end of the data.
+// frameReader reads ClickHouse's own compressed frames (decompress=1), up to the end of the input.
 type frameReader struct{ in *compress.Reader }
 
 func (r *frameReader) Read(p []byte) (int, error) {
@@ -285,25 +290,30 @@ type response struct {
 	zone           *time.Location
 
 	out     io.Writer
-	closers []io.Closer
-	began   bool
-	wrote   bool
-	tag     string
-	framed  bool // compressed in ClickHouse's frames
+	encoder io.WriteCloser // of the body as a whole; nil for none
+	wrote   bool           // there is output
+	sent    bool           // some of it has left, so that the status can no longer change
+	tag     string         // marks this response's exception block
+}
+
+// network is the end of the chain of writers.
+type network struct{ o *response }
+
+func (n network) Write(data []byte) (int, error) {
+	n.o.sent = true
+	return n.o.w.Write(data)
 }
 
 // begin sends the header fields. It is called when the query has not failed up to its first result.
 func (o *response) begin() {
-	o.began = true
 	header := o.w.Header()
 	o.tag = strings.ToLower(rand.Text()[:16])
 	header.Set("X-ClickHouse-Exception-Tag", o.tag)
 	header.Set("X-ClickHouse-Format", o.format)
 	header.Set("X-ClickHouse-Timezone", o.zone.String())
 	header.Set("Content-Type", contentType(o.format))
-	o.out = o.w
+	o.out = network{o}
 	if o.params.Get("compress") == "1" {
-		o.framed = true
 		method := compress.LZ4
 		switch strings.ToUpper(o.params.Get("network_compression_method")) {
 		case "ZSTD":
@@ -337,7 +347,7 @@ func (o *response) encodeContent() {
 			continue
 		}
 		o.w.Header().Set("Content-Encoding", name)
-		o.out, o.closers = encoder, append(o.closers, encoder)
+		o.out, o.encoder = encoder, encoder
 		return
 	}
 }
@@ -350,23 +360,22 @@ func (o *response) Write(data []byte) (int, error) {
 	return o.out.Write(data)
 }
 
+// finish ends the body. Without output there is none: the driver would take an encoder's trailer for a result.
 func (o *response) finish() error {
 	if !o.wrote {
 		o.w.Header().Del("Content-Encoding")
-		return nil // an encoder would write its trailer, and the driver takes a body for a result
+		return nil
 	}
-	for _, closer := range o.closers {
-		if err := closer.Close(); err != nil {
-			return err
-		}
+	if o.encoder != nil {
+		return o.encoder.Close()
 	}
 	return nil
 }
 
-// fail tells the client what went wrong: by the status if nothing has been sent, else in a marked block at the end of the data.
+// fail tells the client what went wrong: by the status if nothing has been sent, else in a marked block at the end.
 func (o *response) fail(err error) {
 	exception := asException(err)
-	if !o.wrote {
+	if !o.sent {
 		header := o.w.Header()
 		header.Del("Content-Encoding")
 		header.Del("X-ClickHouse-Exception-Tag")
@@ -378,13 +387,13 @@ func (o *response) fail(err error) {
 	}
 	message := exception.Message
 	if len(message) > 8<<10 {
-		message = message[:8<<10] // a client looks at 16 KiB from the end
+		message = message[:8<<10] // a client looks at the last 16 KiB
 	}
 	block := fmt.Sprintf("\r\n__exception__\r\n%s\r\n%s\n%d %s\r\n__exception__\r\n", o.tag, message, len(message)+1, o.tag)
-	// Inside a whole-body encoding the block must be encoded too; beside ClickHouse's own frames it stands bare.
+	// In an encoded body the block must be encoded too; after ClickHouse's own frames it stands bare.
 	var out io.Writer = o.w
-	if len(o.closers) > 0 {
-		out = o.closers[0].(io.Writer)
+	if o.encoder != nil {
+		out = o.encoder
 	}
 	_, _ = io.WriteString(out, block)
 	_ = o.finish()

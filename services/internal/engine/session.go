@@ -152,8 +152,8 @@ func (x *session) cancelWith(ctx context.Context) (stop func()) {
 	}
 }
 
-// run executes a query and writes its output to out in the format given, block by block if the format allows that and
-// the statement is a SELECT, else at the end. begin is called once, before the first byte, when the query has not failed so far.
+// run executes a query and writes its output to out in the format given: block by block if the format allows that and
+// the statement is a SELECT, else at the end. begin is called before the first byte, when the query has not failed yet.
 func (x *session) run(ctx context.Context, query, format string, streamable bool, begin func(), out io.Writer) error {
 	stop := x.cancelWith(ctx)
 	defer stop()
