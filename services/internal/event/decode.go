@@ -116,7 +116,7 @@ func (x expectation) place(e *Event, subject string) *Rejection {
 		return reject(SubjectMismatch, "subject", "must be prevention.events.<kind>.<programme> with the kind of type and data.programme")
 	}
 	var season programme.Season
-	found := false
+	var found bool
 	if x.programme.Kind == programme.Cohort {
 		if season, found = x.programme.Season(e.Cohort); !found {
 			return reject(NoSeason, "data.cohort", "must be one of the programme's seasons")

@@ -8,11 +8,11 @@ import "gapwatch/services/internal/calendar"
 type Kind string
 
 const (
-	// Seasonal: covered from the qualifying day to the season's end; every season starts from nothing.
+	// Seasonal means covered from the qualifying day to the season's end; every season starts from nothing.
 	Seasonal Kind = "seasonal"
-	// Rolling: a check covers until the day before the same date Validity months later.
+	// Rolling means that a check covers until the day before the same date Validity months later.
 	Rolling Kind = "rolling"
-	// Cohort: a person belongs to one season (data.cohort) and is covered once qualified, counted up to that season's end.
+	// Cohort means that a person belongs to one season (data.cohort) and is covered once qualified, counted up to that season's end.
 	Cohort Kind = "cohort"
 )
 
