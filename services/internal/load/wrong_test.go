@@ -53,7 +53,7 @@ func TestWrongFiles(t *testing.T) {
 		"quote":               {historyHeader + historyRow + "flu,\"2020\"x\"\n", []problem{{Row: 3, Rule: "is not CSV: extraneous or missing \" in quoted-field"}}},
 		"workbook":            {"PK\x03\x04rest", []problem{{Rule: "is an Excel workbook or another archive: save it as CSV UTF-8"}}},
 		"UTF-16":              {"\xff\xfep\x00", []problem{{Rule: "is UTF-16: save it as CSV UTF-8"}}},
-		"Windows-1252":     {interventionsHeader + "flu-65,Caf\xe9,2024-11-01,,Calls\n", []problem{{Row: 2, Column: "geography", Rule: "is not UTF-8: save the file as CSV UTF-8"}}},
+		"Windows-1252":        {interventionsHeader + "flu-65,Caf\xe9,2024-11-01,,Calls\n", []problem{{Row: 2, Column: "geography", Rule: "is not UTF-8: save the file as CSV UTF-8"}}},
 		"header not UTF-8":    {"caf\xe9,b\n", []problem{{Row: 1, Rule: "is not UTF-8: save it as CSV UTF-8"}}},
 		"row of a quoted line break": {interventionsHeader + "flu-65,E06000001,2024-11-01,,\"two\nlines\"\nflu-65,E06000001,x,,Calls\n",
 			[]problem{{Row: 2, Column: "label", Rule: "must be text of 1 to 200 characters on one line"}, {Row: 4, Column: "from", Rule: date}}},
@@ -168,7 +168,7 @@ func TestNoErrorRepeatsACell(t *testing.T) {
 		eligibleHeader + strings.Repeat(number+",", 6) + number + "\n",
 		historyHeader + strings.Repeat(number+" x,", 6) + number + "x\n",
 		imdHeader + strings.Repeat(number+",", 4) + number + "\n",
-		practicesHeader + number + "0," + number + "0\n",
+		practicesHeader + number + "-," + number + "-\n",
 		number + "," + number + "\n",
 	} {
 		_, err := check(t, write(t, "wrong.csv", content))

@@ -167,6 +167,17 @@ func TestLookupLoadedLaterIsResolvedWithTheOthers(t *testing.T) {
 	if got := generation(t, conn, "flu-65"); got != 7 {
 		t.Errorf("generation %d after seven loads", got)
 	}
+	// names come with several look-ups; the newest is the one to show
+	for i, later := range []string{strings.Replace(regions, "Northmoor", "North Moor", 1), strings.ReplaceAll(places, "Northmoor", "Moor, North of")} {
+		mustLoad(t, conn, strings.ReplaceAll(later, "Moor, North of", "\"Moor, North of\""))
+		names, err := reference.Names(t.Context(), conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"North Moor", "Moor, North of"}[i]; names["E06000001"] != want {
+			t.Errorf("E06000001 is called %q, want %q", names["E06000001"], want)
+		}
+	}
 }
 
 func TestSameAgainChangesNothing(t *testing.T) {
@@ -212,6 +223,9 @@ func TestChangedFileReplacesWhatItNames(t *testing.T) {
 	want := []string{"2024-25 2024-10-03 E01000022   4", "2024-25 2025-01-01 E01000001   11", "2024-25 2025-02-01    3"}
 	if got := eligible(t, conn, "flu-65"); !slices.Equal(got, want) {
 		t.Errorf("flu-65: %q, want %q", got, want)
+	}
+	if n := count(t, conn, "SELECT count() FROM prevention.eligible WHERE valid_from = '2025-01-01'"); n != 1 {
+		t.Errorf("what did not change has %d rows: it was written again", n)
 	}
 	want = []string{"2024-25 2024-10-03 E01000001 A81001 A 5"}
 	if got := eligible(t, conn, "flu-6"); !slices.Equal(got, want) {
@@ -302,6 +316,34 @@ func TestLoadCutShortChangesNothing(t *testing.T) {
 	}
 	if got := eligible(t, conn, "flu-65"); report.Load != 2 || len(got) != rows {
 		t.Errorf("load %d, %d rows in force, want 2 and %d", report.Load, len(got), rows)
+	}
+}
+
+// An insert that arrived twice, or in part, would be counted twice or in part: the load is refused.
+func TestLoadWithOtherRowsThanItsFileIsRefused(t *testing.T) {
+	conn := open(t)
+	var b strings.Builder
+	b.WriteString(header)
+	for i := range 150_000 {
+		fmt.Fprintf(&b, "flu-65,2024-25,E%08d,,,2024-10-03,1\n", i)
+	}
+	disturbed := false
+	checked, err := load.Check(t.Context(), files(t, b.String()), load.Options{Programmes: programmes, Progress: func(p load.Progress) {
+		if p.Phase == "loading" && p.Rows > 100_000 && !disturbed {
+			disturbed = true
+			if err := conn.Exec(context.Background(), "INSERT INTO prevention.eligible SELECT * FROM prevention.eligible LIMIT 1"); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reference.Load(t.Context(), conn, checked); err == nil || !strings.Contains(err.Error(), "prevention.eligible holds 150001 rows of this load, not 150000") {
+		t.Errorf("the load ended with %v", err)
+	}
+	if got := eligible(t, conn, "flu-65"); len(got) != 0 {
+		t.Errorf("%d rows are in force", len(got))
 	}
 }
 
