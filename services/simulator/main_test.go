@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"gapwatch/services/internal/settings"
 	"gapwatch/services/internal/simulate"
 	"gapwatch/services/internal/stream"
@@ -41,25 +43,18 @@ func TestRun(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- run(ctx, env) }()
 	expected := history.Expected()
-	s, err := js.Stream(ctx, stream.Events)
+	consumer, err := js.OrderedConsumer(ctx, stream.Events, jetstream.OrderedConsumerConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.After(time.Minute)
-	for {
-		info, err := s.Info(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info.State.Msgs > uint64(expected.Messages+20) {
-			break
-		}
-		select {
-		case err := <-ended:
-			t.Fatalf("ended early: %v", err)
-		case <-deadline:
-			t.Fatalf("only %d messages after a minute, of %d and live ones", info.State.Msgs, expected.Messages)
-		case <-time.After(20 * time.Millisecond):
+	messages, err := consumer.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer messages.Stop()
+	for i := range expected.Messages + 20 { // history and the first live ones
+		if _, err := messages.Next(jetstream.NextMaxWait(time.Minute)); err != nil {
+			t.Fatalf("after %d messages: %v", i, err)
 		}
 	}
 	stop()

@@ -38,6 +38,19 @@ var ages = []struct {
 	share float64
 }{{18, 0.21}, {40, 0.285}, {65, 0.32}, {75, 0.10}, {85, 0.06}, {99, 0.025}}
 
+// draw is the age in years of somebody who is older than a share of all people.
+func draw(share float64) float64 {
+	from := 0
+	for _, band := range ages {
+		if share < band.share {
+			return float64(from) + share/band.share*float64(band.upTo-from)
+		}
+		share -= band.share
+		from = band.upTo
+	}
+	return float64(from) // rounding
+}
+
 func newPeople(seed uint64, n int, l *land, today calendar.Day) []person {
 	r := rand.New(rand.NewPCG(seed, 2))
 	// People are dealt out to LSOAs by weight through a table of 1/16384 shares.
@@ -60,19 +73,7 @@ func newPeople(seed uint64, n int, l *land, today calendar.Day) []person {
 		at := int(deal[r.IntN(slots)])
 		a := &l.lsoas[at]
 		p.home = uint16(firstSpot + at)
-		u := r.Float64()
-		from := 0
-		for _, band := range ages {
-			if u < band.share {
-				p.born = today - calendar.Day((float64(from)+u/band.share*float64(band.upTo-from))*365.2425)
-				break
-			}
-			u -= band.share
-			from = band.upTo
-		}
-		if p.born == 0 {
-			p.born = today - 30*365
-		}
+		p.born = today - calendar.Day(draw(r.Float64())*365.2425)
 		p.practice, p.ethnicity = l.register(r, a)
 		quintile := l.spots[p.home].quintile
 		age := p.age(today)

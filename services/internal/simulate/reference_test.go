@@ -1,11 +1,15 @@
 package simulate_test
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"gapwatch/services/internal/area"
+	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/load"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/simulate"
@@ -65,6 +69,42 @@ func TestReferenceFilesLoad(t *testing.T) {
 			if unknown[name] == 0 {
 				t.Errorf("edition %d: no code of unknown %s: the look-up is too easy", edition, name)
 			}
+		}
+	}
+}
+
+// The cells of eligible people are what eligible.csv adds up to, with and without practices and ethnic categories.
+func TestEligibleIsWhatTheFileAddsUpTo(t *testing.T) {
+	for _, h := range []*simulate.History{history(t, 1, 20_000), replay(t, read(t, smallSeries, "jab-a"))} {
+		dir := t.TempDir()
+		if err := h.WriteReference(dir); err != nil {
+			t.Fatal(err)
+		}
+		c := &counter{areas: readAreas(t, dir, 2025), cells: map[simulate.Cell]simulate.Cell{}}
+		total := uint32(0)
+		for _, r := range readTable(t, dir+"/eligible.csv") {
+			from, err := calendar.Parse(r["valid_from"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := strconv.Atoi(r["eligible"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			total += uint32(n)
+			cells := c.at(r["programme"], r["season"], from, look{true, r["lsoa"], r["ethnicity"], r["practice"]})
+			for i, cell := range cells {
+				if i == 0 || i == 1 && r["practice"] != "" || i == 2 && r["ethnicity"] != "" {
+					c.add(cell, func(c *simulate.Cell) { c.Newly += uint32(n) })
+				}
+			}
+		}
+		result, err := simulate.Compare(h.Eligible(), each(slices.Collect(maps.Values(c.cells))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result.Mismatches > 0 || result.Cells < 10 || total == 0 {
+			t.Errorf("%d of %d cells differ:\n%s", result.Mismatches, result.Cells, strings.Join(result.First, "\n"))
 		}
 	}
 }
