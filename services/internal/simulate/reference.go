@@ -83,32 +83,6 @@ func (b *builder) count(at, season uint8, from calendar.Day, in func(*person) bo
 	}
 }
 
-// Eligible is the eligible people by cell: Cell.Newly is their number and Cell.Day the first day that it is valid on. A
-// denominator that says no practice or no ethnic category has no cells of that level.
-func (h *History) Eligible() *Truth {
-	t := &Truth{set: h.set, land: h.land}
-	for _, e := range h.eligible {
-		for level := range levels {
-			if level == 1 && e.group.practice == noPractice || level == 2 && e.group.ethnicity == 0 {
-				continue
-			}
-			key := h.land.key(e.programme, e.season, level, e.group, e.from, newly) >> countBits
-			t.rows = append(t.rows, row{key, [4]uint32{newly: e.people}})
-		}
-	}
-	slices.SortFunc(t.rows, func(a, b row) int { return cmp.Compare(a.key, b.key) })
-	cells := t.rows[:0]
-	for _, r := range t.rows {
-		if last := len(cells) - 1; last >= 0 && cells[last].key == r.key {
-			cells[last].counts[newly] += r.counts[newly]
-		} else {
-			cells = append(cells, r)
-		}
-	}
-	t.rows = cells
-	return t
-}
-
 // EligibleRows is the number of rows of eligible.csv.
 func (h *History) EligibleRows() int { return len(h.eligible) }
 
