@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,9 +15,10 @@ import (
 	"gapwatch/services/internal/engine"
 )
 
+// environment is read with the prefix GAPWATCH_ENGINE; engine.Locate reads CHDB_LIB_PATH itself.
 type environment struct {
-	Listen string `envconfig:"ENGINE_LISTEN" default:"127.0.0.1:8123"`
-	Data   string `envconfig:"ENGINE_DATA" default:"data/clickhouse"`
+	Listen string `envconfig:"LISTEN" default:"127.0.0.1:8123"`
+	Data   string `envconfig:"DATA" default:"data/clickhouse"`
 }
 
 func main() {
@@ -31,7 +33,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	var env environment
-	if err := envconfig.Process("GAPWATCH", &env); err != nil {
+	if err := errors.Join(envconfig.CheckDisallowed("GAPWATCH_ENGINE", &env), envconfig.Process("GAPWATCH_ENGINE", &env)); err != nil {
 		return err
 	}
 	library, err := engine.Locate(ctx, "", engine.PrintProgress(os.Stderr))

@@ -38,7 +38,7 @@ func open(t testing.TB, opts *clickhouse.Options) driver.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
@@ -286,7 +286,7 @@ func TestMillionRowsInAndOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer result.Close()
+	defer func() { _ = result.Close() }()
 	read := 0
 	for result.Next() {
 		var n uint64
@@ -314,7 +314,7 @@ func TestDatabaseSQL(t *testing.T) {
 	opts := options(t, enginetest.URL(t))
 	opts.Auth.Database = "testdatabasesql"
 	db := clickhouse.OpenDB(opts)
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	if err := db.PingContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +368,7 @@ func TestErrorsCarryTheCode(t *testing.T) {
 					} else {
 						var rows driver.Rows
 						if rows, err = conn.Query(t.Context(), test.query); err == nil {
-							rows.Close()
+							_ = rows.Close()
 						}
 					}
 					var exception *clickhouse.Exception
@@ -400,7 +400,7 @@ func TestFailureInTheMiddleOfTheResult(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer rows.Close()
+			defer func() { _ = rows.Close() }()
 			read := 0
 			for rows.Next() {
 				read++

@@ -134,11 +134,11 @@ func TestRepeatedInsertIsDropped(t *testing.T) {
 	if got := scalar[uint64](t, conn, "SELECT count() FROM t"); got != 3 {
 		t.Errorf("async: %d rows", got)
 	}
-	if err := conn.AsyncInsert(t.Context(), "INSERT INTO t VALUES (9)", true); err != nil {
+	if err := conn.Exec(clickhouse.Context(t.Context(), clickhouse.WithAsync(true)), "INSERT INTO t VALUES (9)"); err != nil {
 		t.Fatal(err)
 	}
 	if got := scalar[uint64](t, conn, "SELECT count() FROM t"); got != 4 {
-		t.Errorf("AsyncInsert: %d rows", got)
+		t.Errorf("WithAsync: %d rows", got)
 	}
 }
 

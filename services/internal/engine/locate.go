@@ -94,7 +94,7 @@ func locate(ctx context.Context, dir, spec string, pkg lock.Package, progress fu
 	if err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}
-	defer os.RemoveAll(work)
+	defer func() { _ = os.RemoveAll(work) }()
 	archive, err := npmPack(ctx, work, spec, pkg.Size, progress)
 	if err != nil {
 		return "", err

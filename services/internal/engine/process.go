@@ -93,11 +93,10 @@ type Process struct {
 	stopped sync.Once
 	done    chan struct{} // closed when the supervisor has ended
 
-	mu       sync.Mutex
-	child    *child
-	started  int
-	changed  chan struct{} // closed and replaced when a child starts
-	finalErr error
+	mu      sync.Mutex
+	child   *child
+	started int
+	changed chan struct{} // closed and replaced when a child starts
 }
 
 // child is one run of the engine's process.
@@ -134,14 +133,14 @@ func Start(ctx context.Context, opts Options) (*Process, error) {
 	if opts.StopWait == 0 {
 		opts.StopWait = 15 * time.Second
 	}
-	listener, err := net.Listen("tcp", opts.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", opts.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	tcp := listener.(*net.TCPListener)
 	file, err := tcp.File()
 	if err != nil {
-		tcp.Close()
+		_ = tcp.Close()
 		return nil, fmt.Errorf("engine: %w", err)
 	}
 	p := &Process{
@@ -257,7 +256,7 @@ func (p *Process) Kill() {
 func (p *Process) Stop() {
 	p.stopped.Do(func() {
 		close(p.stop)
-		p.listener.Close() // from here on clients are refused, also once the child has gone
+		_ = p.listener.Close() // from here on clients are refused, also once the child has gone
 	})
 	<-p.done
 }
@@ -275,8 +274,7 @@ func (p *Process) supervise(first chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(p.done)
-	defer p.file.Close()
-	defer p.listener.Close()
+	defer func() { _ = errors.Join(p.file.Close(), p.listener.Close()) }()
 	backoff := minBackoff
 	for run := 0; ; run++ {
 		began := time.Now()
@@ -309,7 +307,8 @@ func (p *Process) supervise(first chan<- error) {
 
 // runOnce starts a child, calls started, and waits for its end, stopping it if asked to. err is set if it did not start.
 func (p *Process) runOnce(started func()) (exit string, err error) {
-	cmd := exec.Command(p.opts.Command[0], p.opts.Command[1:]...)
+	// Not bound to a context: Stop ends it, gently first.
+	cmd := exec.CommandContext(context.Background(), p.opts.Command[0], p.opts.Command[1:]...)
 	cmd.Env = append(os.Environ(), envChild+"=1", envData+"="+p.opts.DataDir, envLib+"="+p.opts.LibPath)
 	cmd.Stderr = p.tail
 	cmd.ExtraFiles = []*os.File{p.file}

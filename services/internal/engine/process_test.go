@@ -192,7 +192,7 @@ func TestSupervisorRestarts(t *testing.T) {
 	process.Stop()
 	process.Stop()
 	if c, err := net.Dial("tcp", addr); err == nil {
-		c.Close()
+		_ = c.Close()
 		t.Error("still listening after Stop")
 	}
 	if err := process.Ready(t.Context()); err == nil {
@@ -297,7 +297,7 @@ func TestEngineDiesWithItsParent(t *testing.T) {
 		if err != nil {
 			return
 		}
-		c.Close()
+		_ = c.Close()
 		if time.Now().After(deadline) {
 			t.Fatal("the engine outlived its parent")
 		}
@@ -315,7 +315,7 @@ func TestBodyLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", request.URL.RequestURI(), 2<<30)
 	response, err := http.ReadResponse(bufio.NewReader(conn), request)
 	if err != nil {

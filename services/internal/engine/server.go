@@ -80,11 +80,11 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	listener := cfg.Listener
 	if listener == nil {
-		if listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen); err != nil {
 			return fmt.Errorf("engine: %w", err)
 		}
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }() // the server closes it, too, once it serves
 	lib, err := loadLibrary(cfg.LibPath)
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func shutdown(server *http.Server, store *store, cancelQueries func(), wait time
 	defer cancel()
 	if server.Shutdown(ctx) != nil {
 		cancelQueries()
-		server.Close() // also ends handlers whose client does not read
+		_ = server.Close() // also ends handlers whose client does not read
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), cancelWait)
 	defer cancel()
