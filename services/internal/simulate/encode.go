@@ -162,7 +162,7 @@ func (w *writer) appendRecord(b []byte, record uint32) []byte {
 }
 
 func (w *writer) appendID(b []byte, d *draft) []byte {
-	return append(w.appendRecord(b, d.record), '.', byte('0'+d.emission))
+	return append(w.appendRecord(b, d.record), '.', '0'+d.emission)
 }
 
 func appendPseudonym(b []byte, p event.Pseudonym) []byte {

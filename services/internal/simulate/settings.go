@@ -50,7 +50,7 @@ func (s Settings) history(programmes string, now time.Time) (*History, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer file.Close() //nolint:errcheck // only read
+		defer file.Close()
 		series, err := ReadSeries(bufio.NewReader(file), s.Programme, "")
 		if err != nil {
 			return nil, err
