@@ -1,0 +1,71 @@
+package standalone
+
+import (
+	"context"
+	"io"
+
+	"gapwatch/services/internal/engine"
+	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/rollup"
+	"gapwatch/services/internal/settings"
+)
+
+// Settings are what environment variables say about a standalone Gapwatch.
+type Settings struct {
+	settings.Service
+	settings.Programmes
+	AggregatorSettings
+	Data             string `envconfig:"GAPWATCH_DATA"` // folder; each command has its own default
+	NATSListen       string `envconfig:"GAPWATCH_NATS_LISTEN" default:"127.0.0.1:4222" required:"true"`
+	NATSSyncAlways   bool   `envconfig:"GAPWATCH_NATS_SYNC_ALWAYS" default:"true"`
+	ClickHouseListen string `envconfig:"GAPWATCH_CLICKHOUSE_LISTEN" default:"127.0.0.1:8123" required:"true"`
+	ClickHouseURL    string `envconfig:"GAPWATCH_CLICKHOUSE_URL"` // a server to use instead of the engine; empty for the engine
+}
+
+// AggregatorSettings is rollup.Settings under a name by which it can be embedded beside other settings.
+type AggregatorSettings = rollup.Settings
+
+// Config is the configuration that the settings say, with logs written to logs. An error names the variable: stop at start.
+func (s Settings) Config(logs io.Writer) (c Config, err error) {
+	c = Config{
+		Folder: s.Data, ClickHouseURL: s.ClickHouseURL, SyncAlways: s.NATSSyncAlways,
+		NATSListen: s.NATSListen, ClickHouseListen: s.ClickHouseListen, MetricsListen: s.MetricsListen,
+		EngineStderr: logs,
+	}
+	if c.Programmes, err = programme.Load(s.ProgrammeFile); err != nil {
+		return c, err
+	}
+	if c.Logger, err = s.Logger(logs); err != nil {
+		return c, err
+	}
+	c.Aggregator, err = s.AggregatorSettings.Config()
+	return c, err
+}
+
+// FetchEngine makes sure of the ClickHouse engine, which is fetched once for all, and says so on progress. With a
+// ClickHouse of one's own there is nothing to fetch.
+func (c *Config) FetchEngine(ctx context.Context, progress io.Writer) (err error) {
+	if c.ClickHouseURL == "" {
+		c.Library, err = engine.Locate(ctx, "", engine.PrintProgress(progress))
+	}
+	return err
+}
+
+// Serve runs a standalone Gapwatch as the settings say until ctx ends.
+func Serve(ctx context.Context, s Settings, logs io.Writer) error {
+	if s.Data == "" {
+		s.Data = "demo-data"
+	}
+	c, err := s.Config(logs)
+	if err != nil {
+		return err
+	}
+	if err := c.FetchEngine(ctx, logs); err != nil {
+		return err
+	}
+	return Run(ctx, c, func(ctx context.Context, system *System) error {
+		c.Logger.Info("Gapwatch is ready", "nats", system.NATSURL, "clickhouse", system.ClickHouseURL, "metrics", system.MetricsURL, "data", c.Folder)
+		<-ctx.Done()
+		return nil
+	})
+}
