@@ -1,5 +1,5 @@
 -- The stretches of sequences after @after and up to @to that have no row, first and last of each, in order.
-SELECT before + 1 AS first, sequence - 1 AS last
+SELECT before + 1 AS first, toUInt64(sequence - 1) AS last
 FROM
 (
     SELECT sequence, lagInFrame(sequence, 1, toUInt64(@after)) OVER (ORDER BY sequence ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before
