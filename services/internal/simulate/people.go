@@ -147,6 +147,9 @@ func eligible(p *programme.Programme, season programme.Season, someone *person, 
 	}
 	switch p.Kind {
 	case programme.Cohort:
+		if days := season.End - someone.born; days < 4*365 || days > 8*366 {
+			return false // spares nearly everybody the calendar
+		}
 		fifth := someone.born.AddMonths(60)
 		return season.Start <= fifth && fifth <= season.End
 	case programme.Rolling:
