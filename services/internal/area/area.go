@@ -1,6 +1,11 @@
 // Package area knows which neighbourhood, place, system, region and deprivation quintile a person's LSOA lies in.
 package area
 
+import (
+	"iter"
+	"maps"
+)
+
 // Area is where an LSOA lies, in the areas of 2024. An empty code or quintile 0 means "unknown".
 type Area struct {
 	Neighbourhood string // MSOA
@@ -26,3 +31,9 @@ func (ix *Index) Find(lsoa string) Area { return ix.areas[lsoa] }
 
 // PCN is the PCN of a practice; empty where it is not known.
 func (ix *Index) PCN(practice string) string { return ix.pcns[practice] }
+
+// LSOAs are the codes of all LSOAs that the index knows.
+func (ix *Index) LSOAs() iter.Seq[string] { return maps.Keys(ix.areas) }
+
+// Practices are the codes of all practices that the index knows.
+func (ix *Index) Practices() iter.Seq[string] { return maps.Keys(ix.pcns) }

@@ -31,6 +31,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gapwatch/services/internal/area"
+	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/reference"
 	"gapwatch/services/internal/store"
@@ -103,6 +104,8 @@ type Aggregator struct {
 	handled    Position   // the watermark last seen
 	links      links
 	linksUpTo  Position
+	left       map[event.RecordID]home // records that changed hands, as of leftAt: many programmes ask in one tick
+	leftAt     Position
 	areas      *area.Index
 	areasAt    uint32 // the generation that areas are of
 	registered uint32 // the load that our programme file is
@@ -169,6 +172,7 @@ func (a *Aggregator) Tick(ctx context.Context) (Result, error) {
 	defer a.mu.Unlock()
 	started := time.Now()
 	result, err := a.tick(ctx)
+	a.left = nil // it can be large
 	if broken := (*inconsistent)(nil); errors.As(err, &broken) {
 		err = a.repair(ctx, broken.programme, err)
 	}

@@ -21,6 +21,7 @@ type AuditResult struct {
 func (a *Aggregator) Audit(ctx context.Context) (AuditResult, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	defer func() { a.left = nil }()
 	var result AuditResult
 	for {
 		tick, err := a.tick(ctx)

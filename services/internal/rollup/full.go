@@ -62,24 +62,19 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 
 // insertTally writes all cells of some slices under an id.
 func (a *Aggregator) insertTally(ctx context.Context, programme string, at extent, counted *tally, wanted map[slice]bool) error {
-	counts := map[Cell]Counts{}
-	var cells []Cell
-	flush := func() error {
-		err := a.insertCells(ctx, programme, at.id, cells, func(c Cell) Counts { return counts[c] })
-		cells = cells[:0]
-		clear(counts)
-		return err
-	}
+	var block cellBlock
 	if err := counted.each(func(s slice) bool { return wanted[s] }, func(c Cell, n Counts) error {
-		counts[c] = n
-		if cells = append(cells, c); len(cells) < 100_000 {
-			return nil
+		if len(block.day) >= 500_000 {
+			if err := a.insertBlock(ctx, programme, at.id, &block); err != nil {
+				return err
+			}
 		}
-		return flush()
+		block.add(c, n)
+		return nil
 	}); err != nil {
 		return err
 	}
-	return flush()
+	return a.insertBlock(ctx, programme, at.id, &block)
 }
 
 // countAll reads everybody of a programme, person by person, and counts them.
@@ -87,7 +82,7 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 	if err := a.readLinks(ctx, to); err != nil {
 		return nil, err
 	}
-	left, err := a.leftRecords(ctx, p, to)
+	left, err := a.leftRecords(ctx, to)
 	if err != nil {
 		return nil, err
 	}
@@ -95,55 +90,33 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 		counted = newTally(a.areas)
 		where   = located(a.areas)
 		changes []uptake.Change
-		records []uptake.Record
-		person  event.Pseudonym
 		linked  = map[event.Pseudonym][]uptake.Record{} // people of several pseudonyms, by the least of them
 	)
 	count := func(records []uptake.Record) error {
 		changes = uptake.Changes(changes[:0], p, records, where)
-		for _, ch := range changes {
-			if err := counted.add(ch); err != nil {
+		for i := range changes {
+			if err := counted.add(&changes[i]); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	finishPerson := func() error {
+	if err := a.everybody(ctx, p, to, func(person event.Pseudonym, records []uptake.Record) error {
 		newest := uptake.Newest(records)
 		if len(left) > 0 {
 			newest = slices.DeleteFunc(newest, func(r uptake.Record) bool {
 				at, moved := left[r.ID]
-				return moved && (at.person != person || at.version != r.Version)
+				return moved && (at.programme != p.ID || at.person != person)
 			})
 		}
-		defer func() { records = records[:0] }()
-		if len(a.links) > 0 && len(a.links[person]) > 0 {
+		if len(a.links[person]) > 0 {
 			cluster, _ := a.links.cluster(person)
 			least := slices.MinFunc(cluster, func(a, b event.Pseudonym) int { return bytes.Compare(a[:], b[:]) })
 			linked[least] = append(linked[least], newest...)
 			return nil
 		}
 		return count(newest)
-	}
-	args := append(upTo(to), clickhouse.Named("programme", p.ID), clickhouse.Named("threads", a.config.Threads))
-	var r recordRow
-	into := []any{&r.person, &r.id, &r.micros, &r.precedence, &r.status, &r.day, &r.dose, &r.season, &r.lsoa, &r.ethnicity, &r.practice}
-	if err := a.each(ctx, "everybody", args, func(rows driver.Rows) error {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
-		if event.Pseudonym(r.person) != person {
-			if err := finishPerson(); err != nil {
-				return err
-			}
-			person = event.Pseudonym(r.person)
-		}
-		records = append(records, r.record())
-		return nil
 	}); err != nil {
-		return nil, err
-	}
-	if err := finishPerson(); err != nil {
 		return nil, err
 	}
 	for _, records := range linked {
@@ -157,31 +130,34 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 
 // home is where the newest version of a record is.
 type home struct {
-	person  event.Pseudonym
-	version event.Version
+	programme string
+	person    event.Pseudonym
+	version   event.Version
 }
 
-// leftRecords are the records that more than one person or programme holds versions of, with the home of the newest;
-// where that is another programme the home has no person.
-func (a *Aggregator) leftRecords(ctx context.Context, p *programme.Programme, to Position) (map[event.RecordID]home, error) {
+// leftRecords are the records that more than one person or programme holds versions of, with the home of the newest.
+func (a *Aggregator) leftRecords(ctx context.Context, to Position) (map[event.RecordID]home, error) {
+	if a.left != nil && a.leftAt == to {
+		return a.left, nil
+	}
 	left := map[event.RecordID]home{}
 	err := a.each(ctx, "shared_records", append(upTo(to), clickhouse.Named("threads", a.config.Threads)), func(rows driver.Rows) error {
 		var id, person uuid.UUID
-		var in string
-		var v event.Version
-		if err := rows.Scan(&id, &in, &person, &v.Micros, &v.Precedence); err != nil {
+		var h home
+		if err := rows.Scan(&id, &h.programme, &person, &h.version.Micros, &h.version.Precedence); err != nil {
 			return err
 		}
-		if newest, ok := left[event.RecordID(id)]; ok && !newest.version.Less(v) {
-			return nil
+		h.person = event.Pseudonym(person)
+		if newest, ok := left[event.RecordID(id)]; !ok || newest.version.Less(h.version) {
+			left[event.RecordID(id)] = h
 		}
-		if in != p.ID {
-			person = uuid.Nil
-		}
-		left[event.RecordID(id)] = home{event.Pseudonym(person), v}
 		return nil
 	})
-	return left, err
+	if err != nil {
+		return nil, err
+	}
+	a.left, a.leftAt = left, to
+	return left, nil
 }
 
 // compare holds what was counted against what is published.

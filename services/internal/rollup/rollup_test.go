@@ -233,7 +233,8 @@ func (b *bench) ask(c *cases.Case) func(level, season string, day calendar.Day, 
 	}
 }
 
-// TestCasesThroughTheStore runs every case event by event (steps), and in one go (full recompute), in several orders.
+// TestCasesThroughTheStore runs every case event by event (steps), and backwards in one go (full recompute). More orders
+// are run by the tests of package cases.
 func TestCasesThroughTheStore(t *testing.T) {
 	b := newBench(t)
 	all, _, err := cases.Read()
@@ -241,7 +242,7 @@ func TestCasesThroughTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range all {
-		for i, order := range c.Orders() {
+		for i, order := range c.Orders()[:2] {
 			b.empty()
 			for n, e := range c.Eligible {
 				b.exec("INSERT INTO prevention.eligible (batch, programme, season, valid_from, lsoa, practice, ethnicity, eligible) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -249,7 +250,10 @@ func TestCasesThroughTheStore(t *testing.T) {
 				b.exec("INSERT INTO prevention.loads (load, batch, kind, key, sha256) VALUES (?, 100, 'eligible', ?, 'x')",
 					uint32(10+n), fmt.Sprintf("%s/%s/%s", c.Programme, e.Season, e.Since))
 			}
-			a := b.aggregator(nil)
+			p, _ := b.set.Get(c.Programme)
+			a := b.aggregator(func(config *rollup.Config) { // the other programmes are empty, and only take time
+				config.Programmes = &programme.Set{Edition: b.set.Edition, Programmes: []*programme.Programme{p}, SHA256: b.set.SHA256}
+			})
 			if i%2 == 0 {
 				b.tick(a)
 			}
@@ -318,7 +322,7 @@ func crowd(rng *rand.Rand, b *bench, n int) []event.Event {
 // step and with a second aggregator that falls behind, and wants what one recompute of everything gives.
 func TestStepsEndWhereAFullRecomputeDoes(t *testing.T) {
 	b := newBench(t)
-	for seed := range uint64(30) {
+	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		b.empty()
 		crash := errors.New("crash")

@@ -238,42 +238,11 @@ func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed
 	if err := a.checkpoint("cells"); err != nil {
 		return nil, err
 	}
-	return publications, a.insertCells(ctx, b.programme.ID, id, cells, func(c Cell) Counts { return values[c] })
-}
-
-// insertCells writes cells in inserts that touch at most 50 partitions (seasons).
-func (a *Aggregator) insertCells(ctx context.Context, programme string, id *big.Int, cells []Cell, count func(Cell) Counts) error {
-	slices.SortFunc(cells, func(x, y Cell) int {
-		if x.Season != y.Season {
-			if x.Season < y.Season {
-				return -1
-			}
-			return 1
-		}
-		return int(x.Day) - int(y.Day)
-	})
-	for len(cells) > 0 {
-		n, seasons := 0, 0
-		for n < len(cells) && n < 200_000 {
-			if n == 0 || cells[n].Season != cells[n-1].Season {
-				if seasons++; seasons > 50 {
-					break
-				}
-			}
-			n++
-		}
-		some := cells[:n]
-		cells = cells[n:]
-		if err := a.insert(ctx, "prevention.uptake_cells", len(some), func(i int) []any {
-			c := some[i]
-			v := count(c)
-			return []any{programme, c.Season, c.Day.Time(), c.Place, c.System, string(c.Level), c.Code, c.Quintile, id,
-				uint32(v.Newly), uint32(v.Lapsed), uint32(v.MovedIn), uint32(v.MovedOut)}
-		}); err != nil {
-			return err
-		}
+	var block cellBlock
+	for _, c := range cells {
+		block.add(c, values[c])
 	}
-	return nil
+	return publications, a.insertBlock(ctx, b.programme.ID, id, &block)
 }
 
 // values are the stored counts of some cells as published.

@@ -1,6 +1,8 @@
 package rollup
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,10 +16,10 @@ import (
 type tally struct {
 	areas   *area.Index
 	series  []series
-	index   map[seriesKey]int32
+	index   map[uint64]int32  // by seriesKey.packed
 	spots   map[string]spot   // by LSOA
 	pcns    map[string]uint32 // by practice
-	codes   numbering[string] // PCNs and ethnic categories
+	codes   numbering[string] // PCN codes
 	seasons numbering[string]
 	corners numbering[corner]
 	hoods   numbering[string]
@@ -39,6 +41,12 @@ type seriesKey struct {
 
 var levels = [3]Level{Neighbourhood, PCN, Ethnicity}
 
+// packed is the key in one number, which maps look up several times faster than a struct. The widths are far above
+// what a country has; add checks them.
+func (k seriesKey) packed() uint64 {
+	return uint64(k.level)<<62 | uint64(k.season)<<52 | uint64(k.corner)<<26 | uint64(k.code)
+}
+
 // series are the counts of one cell over the days: a day and a column in each entry, as often as it was counted.
 type series struct {
 	key     seriesKey
@@ -55,7 +63,7 @@ const (
 )
 
 func newTally(areas *area.Index) *tally {
-	return &tally{areas: areas, index: map[seriesKey]int32{}, spots: map[string]spot{}, pcns: map[string]uint32{}}
+	return &tally{areas: areas, index: map[uint64]int32{}, spots: map[string]spot{}, pcns: map[string]uint32{}}
 }
 
 // numbering gives each of a few values a number.
@@ -77,11 +85,14 @@ func (n *numbering[T]) number(v T) uint32 {
 }
 
 // add counts one change. It is eachCount with numbers for names.
-func (t *tally) add(ch uptake.Change) error {
+func (t *tally) add(ch *uptake.Change) error {
 	if ch.Day < 0 || ch.Day >= 1<<30 {
 		return fmt.Errorf("day %v cannot be counted", ch.Day)
 	}
 	season := uint16(t.seasons.number(ch.Season))
+	if season >= 1<<10 || len(t.corners.values) >= 1<<26 || len(t.hoods.values) >= 1<<26 || len(t.codes.values) >= 1<<26 {
+		return errors.New("more seasons or areas than can be counted")
+	}
 	switch ch.Kind {
 	case uptake.Newly:
 		for _, k := range t.keys(season, &ch.To) {
@@ -118,15 +129,35 @@ func (t *tally) keys(season uint16, g *uptake.Group) [3]seriesKey {
 	return [3]seriesKey{
 		{0, season, at.corner, at.hood},
 		{1, season, at.corner, pcn},
-		{2, season, at.corner, t.codes.number(g.Ethnicity)},
+		{2, season, at.corner, ethnicCode(g.Ethnicity)},
 	}
 }
 
+// ethnicCode is the number of an ethnic category, which is one letter or empty.
+func ethnicCode(category string) uint32 {
+	if category == "" {
+		return 0
+	}
+	return uint32(category[0])
+}
+
+func (t *tally) code(k seriesKey) string {
+	switch {
+	case k.level == 0:
+		return t.hoods.values[k.code]
+	case k.level == 1:
+		return t.codes.values[k.code]
+	case k.code == 0:
+		return ""
+	}
+	return string(rune(k.code))
+}
+
 func (t *tally) count(k seriesKey, day calendar.Day, column uint32) {
-	i, ok := t.index[k]
+	i, ok := t.index[k.packed()]
 	if !ok {
 		i = int32(len(t.series))
-		t.series, t.index[k] = append(t.series, series{key: k}), i
+		t.series, t.index[k.packed()] = append(t.series, series{key: k}), i
 	}
 	s := &t.series[i]
 	s.entries = append(s.entries, uint32(day)<<2|column)
@@ -139,24 +170,36 @@ func (t *tally) finish() {
 	}
 }
 
+// inOrder are the series in the order of the table, so that ClickHouse need not sort what is written.
+func (t *tally) inOrder() []int32 {
+	order := make([]int32, len(t.series))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(i, j int32) int {
+		a, b := t.series[i].key, t.series[j].key
+		x, y := t.corners.values[a.corner], t.corners.values[b.corner]
+		return cmp.Or(cmp.Compare(t.seasons.values[a.season], t.seasons.values[b.season]), cmp.Compare(x.place, y.place),
+			cmp.Compare(x.system, y.system), cmp.Compare(a.level, b.level), cmp.Compare(t.code(a), t.code(b)),
+			cmp.Compare(x.quintile, y.quintile))
+	})
+	return order
+}
+
 func (t *tally) slice(k seriesKey) slice {
 	return slice{t.seasons.values[k.season], t.corners.values[k.corner].place}
 }
 
 // each calls do with every cell of some slices that has counts, day after day.
 func (t *tally) each(wanted func(slice) bool, do func(Cell, Counts) error) error {
-	for i := range t.series {
+	for _, i := range t.inOrder() {
 		s := &t.series[i]
 		if wanted != nil && !wanted(t.slice(s.key)) {
 			continue
 		}
 		at := t.corners.values[s.key.corner]
 		c := Cell{Season: t.seasons.values[s.key.season], Place: at.place, System: at.system, Quintile: at.quintile, Level: levels[s.key.level]}
-		if c.Level == Neighbourhood {
-			c.Code = t.hoods.values[s.key.code]
-		} else {
-			c.Code = t.codes.values[s.key.code]
-		}
+		c.Code = t.code(s.key)
 		for rest := s.entries; len(rest) > 0; {
 			day := rest[0] >> 2
 			c.Day = calendar.Day(day)
@@ -214,16 +257,21 @@ func (t *tally) matches(c Cell, stored Counts, result *comparison) {
 func (t *tally) find(c Cell) *series {
 	season, ok := t.seasons.numbers[c.Season]
 	at, known := t.corners.numbers[corner{c.Place, c.System, c.Quintile}]
-	codes := &t.codes
-	if c.Level == Neighbourhood {
-		codes = &t.hoods
-	}
-	code, coded := codes.numbers[c.Code]
+	var code uint32
+	coded := true
 	level := slices.Index(levels[:], c.Level)
+	switch c.Level {
+	case Neighbourhood:
+		code, coded = t.hoods.numbers[c.Code]
+	case PCN:
+		code, coded = t.codes.numbers[c.Code]
+	default:
+		code = ethnicCode(c.Code)
+	}
 	if !ok || !known || !coded || level < 0 {
 		return nil
 	}
-	i, ok := t.index[seriesKey{uint8(level), uint16(season), at, code}]
+	i, ok := t.index[seriesKey{uint8(level), uint16(season), at, code}.packed()]
 	if !ok {
 		return nil
 	}

@@ -24,15 +24,16 @@ import (
 	"gapwatch/schemas"
 )
 
-// Options reads a ClickHouse address: http://user:password@host:8123, https://..., or clickhouse://host:9000.
-// Time-outs and settings of the driver may be given as query parameters, as in its own DSN.
+// Options reads a ClickHouse address: http://user:password@host:8123 or https://... Gapwatch speaks ClickHouse's HTTP
+// protocol everywhere: the embedded engine has no other, and one protocol is tested once. Time-outs and settings of the
+// driver may be given as query parameters, as in its own DSN.
 func Options(address string) (*clickhouse.Options, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("ClickHouse address: %w", errors.Unwrap(err)) // the outer error repeats the password
 	}
-	if u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "clickhouse" {
-		return nil, fmt.Errorf("ClickHouse address: scheme %q is not http, https or clickhouse", u.Scheme)
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("ClickHouse address: scheme %q is not http or https", u.Scheme)
 	}
 	opts, err := clickhouse.ParseDSN(address)
 	if err != nil {

@@ -5,6 +5,6 @@ WHERE (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence)
   AND record_id IN (
       SELECT record_id FROM prevention.records
       GROUP BY record_id
-      HAVING min(person) != max(person) OR min(programme) != max(programme)
+      HAVING min(cityHash64(programme, person)) != max(cityHash64(programme, person))
       SETTINGS optimize_aggregation_in_order = 1)
 SETTINGS max_threads = @threads
