@@ -27,7 +27,7 @@ func (c *Collector) account(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(max(c.AccountEvery, 9*time.Since(start))): // never more than a tenth of the time
+		case <-time.After(max(c.AccountEvery, 2*time.Since(start))): // never more than a third of the time
 		}
 	}
 }

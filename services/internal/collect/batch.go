@@ -20,7 +20,8 @@ import (
 type batch struct {
 	*Collector
 	messages []Message
-	quiet    func() // ends the signs of life
+	stored   map[string]int // rows in prevention.events, by programme
+	quiet    func()         // ends the signs of life
 }
 
 func (c *Collector) newBatch(fetched []jetstream.Msg) (*batch, error) {
@@ -28,7 +29,7 @@ func (c *Collector) newBatch(fetched []jetstream.Msg) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{Collector: c, messages: messages}
+	b := &batch{Collector: c, messages: messages, stored: make(map[string]int)}
 	b.stayAlive()
 	return b, nil
 }
@@ -97,7 +98,7 @@ func (b *batch) handle(ctx context.Context) error {
 		return err
 	}
 	b.acknowledge(ctx)
-	b.count(rows)
+	b.count()
 	return b.checkpoint(Acknowledged)
 }
 
@@ -124,7 +125,7 @@ func (b *batch) stamp(ctx context.Context) error {
 // store inserts the rows, for as long as it takes. Rows that ClickHouse refuses for good are found by halving what was
 // refused, and their messages are rejected.
 func (b *batch) store(ctx context.Context, rows []Row) error {
-	stored, refused := 0, 0
+	refused := 0
 	// The larger pieces come first: while no more than a few rows are bad, some piece is stored before many rows have
 	// been refused alone, and a fault of the whole table shows as nothing being stored at all.
 	pieces := cut(rows, maxPartitions)
@@ -134,13 +135,15 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 		err := b.retry(ctx, "insert events", func() error { return b.judged(b.insertOnce(ctx, piece)) })
 		switch {
 		case err == nil:
-			stored += len(piece)
+			for i := range piece {
+				b.stored[piece[i].Programme]++
+			}
 		case ctx.Err() != nil || store.Judge(err) != store.Reject:
 			return err
 		case len(piece) > 1:
 			pieces = append(pieces, piece[:len(piece)/2], piece[len(piece)/2:])
 		default:
-			if refused++; stored == 0 && refused >= someRows {
+			if refused++; len(b.stored) == 0 && refused >= someRows {
 				return fmt.Errorf("%w: %w", ErrEverythingRefused, err)
 			}
 			b.reject(&piece[0], err)
@@ -207,7 +210,7 @@ func (b *batch) sendLetters(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.Logger.Warn("dead letter", "reason", m.Rejection.Reason, "field", m.Rejection.Field, "sequence", m.Sequence)
+		b.Logger.Debug("dead letter", "reason", m.Rejection.Reason, "field", m.Rejection.Field, "sequence", m.Sequence)
 	}
 	if !sent {
 		return nil
@@ -290,7 +293,7 @@ func (b *batch) flush(ctx context.Context) {
 	}
 }
 
-func (b *batch) count(rows []Row) {
+func (b *batch) count() {
 	b.metrics.batches.Inc()
 	b.metrics.batchSize.Observe(float64(len(b.messages)))
 	rejected, again := 0, 0
@@ -304,13 +307,10 @@ func (b *batch) count(rows []Row) {
 	}
 	b.metrics.redeliveries.Add(float64(again))
 	if rejected > 0 {
+		b.Logger.Info("dead letters", "messages", rejected, "of", len(b.messages))
 		b.metrics.events.WithLabelValues("dead letter", "").Add(float64(rejected))
 	}
-	stored := make(map[string]int)
-	for i := range rows {
-		stored[rows[i].Programme]++
-	}
-	for programme, n := range stored {
+	for programme, n := range b.stored {
 		b.metrics.events.WithLabelValues("stored", programme).Add(float64(n))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -83,6 +85,7 @@ func (r *rig) collect(change func(*collect.Config)) *running {
 	nc, js := r.nats.Connect()
 	config := collect.Config{
 		JetStream: js, ClickHouse: open(r.t, r.url), Programmes: r.programmes, Telemetry: telemetry.New(),
+		Logger: slog.New(slog.NewTextHandler(r.t.Output(), nil)),
 		Now:    func() time.Time { return noon },
 		MaxAge: 20 * time.Millisecond, Batch: 1000,
 		InsertTimeout: 700 * time.Millisecond, FlushTimeout: 300 * time.Millisecond, StopTimeout: 5 * time.Second,
@@ -330,4 +333,12 @@ func cutOffAt(step collect.Step, n int) func(collect.Step) error {
 		}
 		return nil
 	}
+}
+
+// ready is what /readyz says.
+func (run *running) ready() string {
+	run.t.Helper()
+	recorder := httptest.NewRecorder()
+	run.tel.Handler().ServeHTTP(recorder, httptest.NewRequest("GET", "/readyz", nil))
+	return recorder.Body.String()
 }

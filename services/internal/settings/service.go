@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"gapwatch/services/internal/stream"
 )
@@ -45,6 +46,19 @@ type NATS struct {
 func (n NATS) Connect(name string, logger *slog.Logger) stream.ConnectOptions {
 	return stream.ConnectOptions{URL: n.NATSURL, Name: name, Credentials: n.NATSCredentials, CA: n.NATSCA,
 		Certificate: n.NATSCertificate, Key: n.NATSKey, Logger: logger}
+}
+
+// Streams is how streams that do not exist yet are made; what is not set is the default of [stream.Options]. Embed it.
+type Streams struct {
+	MaxAge          time.Duration `envconfig:"GAPWATCH_STREAM_MAX_AGE"`
+	MaxBytes        int64         `envconfig:"GAPWATCH_STREAM_MAX_BYTES"`
+	DeadLetterBytes int64         `envconfig:"GAPWATCH_STREAM_DEAD_LETTER_BYTES"`
+	Replicas        int           `envconfig:"GAPWATCH_STREAM_REPLICAS"`
+}
+
+// Options is these settings for [stream.Ensure].
+func (s Streams) Options() stream.Options {
+	return stream.Options{MaxAge: s.MaxAge, MaxBytes: s.MaxBytes, DeadLetterBytes: s.DeadLetterBytes, Replicas: s.Replicas}
 }
 
 // ClickHouse is where a service finds ClickHouse. Embed it.

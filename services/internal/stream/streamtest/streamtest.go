@@ -33,6 +33,9 @@ func New(t testing.TB) *Server {
 // URL is where the server listens, also while it is stopped.
 func (s *Server) URL() string { return s.url }
 
+// Dir is the folder of the server's files.
+func (s *Server) Dir() string { return s.options.Dir }
+
 // Stop ends the server, as a restart of NATS does. Stopping a stopped server is fine.
 func (s *Server) Stop() {
 	if s.server != nil {

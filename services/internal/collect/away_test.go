@@ -1,0 +1,383 @@
+package collect_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gapwatch/services/internal/collect"
+	"gapwatch/services/internal/engine"
+	"gapwatch/services/internal/engine/enginetest"
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/store"
+	"gapwatch/services/internal/stream"
+)
+
+// restartable is an engine that can be away for as long as a test likes: it is refused while stopped, and comes back
+// with the same folder at the same address.
+type restartable struct {
+	t       *testing.T
+	options engine.Options
+	*engine.Process
+}
+
+func newRestartable(t *testing.T) *restartable {
+	t.Helper()
+	library, err := enginetest.Library()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &restartable{t: t, options: engine.Options{DataDir: t.TempDir(), LibPath: library}}
+	e.start()
+	e.options.Listen = e.Addr()
+	t.Cleanup(func() { e.Stop() })
+	return e
+}
+
+func (e *restartable) start() {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	process, err := engine.Start(ctx, e.options)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.Process = process
+}
+
+func TestClickHouseAwayForLongerThanAnyWait(t *testing.T) {
+	e := newRestartable(t)
+	r := newRigOn(t, e.URL(), stream.Options{})
+	r.publish(r.samples(0, 200)...)
+	// The signs of life must hold the messages well beyond AckWait (3 s), and the longest wait is 100 ms.
+	run := r.collect(nil)
+	r.settled()
+	e.Kill() // in the middle of nothing: the supervisor brings it back
+	r.publish(r.samples(200, 400)...)
+	r.settled()
+	e.Stop()
+	r.publish(r.samples(400, 3000)...)
+	eventually(t, func() string {
+		if n := run.metric("gapwatch_retries_total", "what", "insert events"); n < 40 {
+			return fmt.Sprintf("%v tries failed", n)
+		}
+		return ""
+	})
+	if ready := run.ready(); !strings.Contains(ready, "ClickHouse") {
+		t.Errorf("readiness while ClickHouse is away: %q", ready)
+	}
+	e.start()
+	r.settled()
+	r.check("rows", r.stored(), 3000)
+	r.check("handled", r.handled("stored"), 3000)
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	if again := run.metric("gapwatch_redeliveries_total"); again != 0 {
+		t.Errorf("%v messages were taken from the collector that held them", again)
+	}
+	if ready := run.ready(); ready != "collector: ok\n" {
+		t.Errorf("readiness afterwards: %q", ready)
+	}
+}
+
+func TestClickHouseStartsAfterTheCollector(t *testing.T) {
+	e := newRestartable(t)
+	r := newRigOn(t, e.URL(), stream.Options{})
+	e.Stop()
+	r.publish(r.samples(0, 100)...)
+	run := r.collect(func(c *collect.Config) {
+		c.Prepare = func(ctx context.Context) error { return store.Migrate(ctx, r.url) }
+	})
+	eventually(t, func() string {
+		if run.metric("gapwatch_retries_total", "what", "prepare ClickHouse") == 0 {
+			return "it has not tried yet"
+		}
+		return ""
+	})
+	e.start()
+	r.settled()
+	r.check("rows", r.stored(), 100)
+}
+
+func TestToldToStopWhileClickHouseIsAwayHandsBack(t *testing.T) {
+	e := newRestartable(t)
+	r := newRigOn(t, e.URL(), stream.Options{})
+	e.Stop()
+	r.publish(r.samples(0, 100)...)
+	run := r.collect(func(c *collect.Config) { c.StopTimeout = 50 * time.Millisecond })
+	eventually(t, func() string {
+		if run.metric("gapwatch_retries_total", "what", "insert events") == 0 {
+			return "it has no batch yet"
+		}
+		return ""
+	})
+	if err := run.finish(); err != nil {
+		t.Fatal(err)
+	}
+	e.start()
+	r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 100)
+}
+
+func TestNATSRestarts(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	run := r.collect(func(c *collect.Config) { c.Batch = 200 })
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		r.publish(r.samples(0, 20000)...)
+	}()
+	for _, n := range []float64{2000, 8000} {
+		eventually(t, func() string {
+			if got := run.metric("gapwatch_events_total"); got < n {
+				return fmt.Sprintf("%v messages are stored", got)
+			}
+			return ""
+		})
+		r.nats.Stop()
+		r.nats.Start()
+	}
+	<-published
+	r.settled()
+	r.check("rows", r.stored(), 20000)
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	if err := run.finish(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNATSStartsAfterTheCollector(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	r.publish(r.samples(0, 10)...)
+	r.nats.Stop()
+	run := r.collect(nil)
+	eventually(t, func() string {
+		if ready := run.ready(); !strings.Contains(ready, "NATS") {
+			return "readiness: " + ready
+		}
+		return ""
+	})
+	r.nats.Start()
+	r.settled()
+	r.check("rows", r.stored(), 10)
+}
+
+func TestStreamMadeAgain(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	run := r.collect(nil)
+	r.publish(r.samples(0, 100)...)
+	r.settled()
+	before := r.created()
+	if err := r.js.DeleteStream(t.Context(), stream.Events); err != nil {
+		t.Fatal(err)
+	}
+	// The collector itself makes what is missing.
+	eventually(t, func() string {
+		st, err := r.js.Stream(t.Context(), stream.Events)
+		if err != nil {
+			return err.Error()
+		}
+		if uint64(st.CachedInfo().Created.UnixNano()) == before {
+			return "the stream is the old one"
+		}
+		return ""
+	})
+	r.publish(r.samples(100, 150)...)
+	r.settled()
+	r.check("rows", r.stored(), 150)
+	r.check("handled of the old stream", r.count("SELECT uniqExact(sequence) FROM prevention.handled WHERE stream = ?", before), 100)
+	r.check("handled of the new stream", r.handled("stored"), 50)
+	r.check("rows of the new stream", r.count("SELECT count() FROM prevention.events FINAL WHERE source = ? AND stream = ?", "urn:test:"+t.Name(), r.created()), 50)
+	eventually(t, func() string {
+		if got := run.metric("gapwatch_unaccounted_messages"); got != 0 {
+			return fmt.Sprintf("%v messages are unaccounted for", got)
+		}
+		return ""
+	})
+}
+
+// One row that ClickHouse will never take must not hold up the others, nor take them with it.
+func TestOneRowThatCannotBeStored(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK practice != 'B00001'")
+	events := r.samples(0, 1000)
+	events[0].Practice, events[617].Practice = "B00001", "B00001"
+	r.publish(events...)
+	run := r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 998)
+	r.check("handled as stored", r.handled("stored"), 998)
+	r.check("handled as dead letters", r.handled("dead letter"), 2)
+	letters := r.letters()
+	r.check("dead letters", uint64(len(letters)), 2)
+	for _, sequence := range []uint64{1, 618} {
+		letter := letters[sequence]
+		if letter.Reason != collect.NotStorable || letter.Field != "payload" || letter.Detail != "ClickHouse refuses it with error 469" ||
+			letter.Payload != string(event.Encode(&events[sequence-1])) {
+			t.Errorf("sequence %d: %+v", sequence, letter)
+		}
+	}
+	if got := run.metric("gapwatch_events_total", "outcome", "stored"); got != 998 {
+		t.Errorf("counted %v as stored", got)
+	}
+}
+
+func TestATableThatRefusesEverythingStopsTheCollector(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK dose = 9")
+	r.publish(r.samples(0, 100)...)
+	if err := r.collect(nil).wait(); !errors.Is(err, collect.ErrEverythingRefused) {
+		t.Fatalf("it ended with %v", err)
+	}
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	r.check("messages", r.info(stream.Events).State.Msgs, 100)
+	r.exec("ALTER TABLE prevention.events DROP CONSTRAINT test")
+	r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 100)
+}
+
+func TestAMissingTableStopsTheCollector(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("RENAME TABLE prevention.events TO prevention.away")
+	r.publish(r.samples(0, 100)...)
+	if err := r.collect(nil).wait(); err == nil || store.Judge(err) != store.Stop {
+		t.Fatalf("it ended with %v", err)
+	}
+	r.exec("RENAME TABLE prevention.away TO prevention.events")
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 100)
+}
+
+func (r *rig) exec(statement string) {
+	r.t.Helper()
+	if err := r.clickhouse.Exec(r.t.Context(), statement); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// A batch may hold more programmes and seasons than one insert may touch partitions.
+func TestBatchOverManyPartitions(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	var file strings.Builder
+	file.WriteString("imd: 2025\nprogrammes:\n")
+	for i := range 130 {
+		fmt.Fprintf(&file, "  - {id: check-%d, name: Check %d, kind: rolling, event: health-check, validity: 12, target: 50, history_from: 2025-01-01,\n"+
+			"     limits: {floor: 100, smallest_change: 1, unknown_area: 10, ceiling: 20}, eligible: all, source: this test}\n", i, i)
+	}
+	programmes, err := programme.Parse("test", []byte(file.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.programmes = programmes
+	events := r.samples(0, 1300)
+	for i := range events {
+		events[i].Type, events[i].Programme = event.TypeHealthCheck, fmt.Sprintf("check-%d", i%130)
+	}
+	r.publish(events...)
+	run := r.collect(func(c *collect.Config) { c.Batch, c.InsertTimeout = 2000, time.Minute })
+	r.settled()
+	r.check("rows", r.stored(), 1300)
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	if inserts, batches := run.metric("gapwatch_insert_seconds"), run.metric("gapwatch_batches_total"); batches != 1 || inserts != 3 {
+		t.Errorf("%v inserts for %v batches, want 3 for 1", inserts, batches)
+	}
+}
+
+func TestFullDeadLetterStreamStopsTheCollectorAndLosesNothing(t *testing.T) {
+	r := newRig(t, stream.Options{DeadLetterBytes: 8 << 10})
+	events := r.samples(0, 200)
+	for i := range events {
+		if i%2 == 0 {
+			events[i].LSOA = "nowhere"
+		}
+	}
+	r.publish(events...)
+	small := func(c *collect.Config) { c.Streams.DeadLetterBytes = 8 << 10 }
+	if err := r.collect(small).wait(); !errors.Is(err, collect.ErrDeadLettersFull) || !errors.Is(err, stream.ErrFull) {
+		t.Fatalf("it ended with %v", err)
+	}
+	r.check("messages", r.info(stream.Events).State.Msgs, 200)
+	r.collect(nil) // the default is 1 GiB
+	r.settled()
+	r.check("rows", r.stored(), 100)
+	r.check("dead letters", uint64(len(r.letters())), 100)
+	r.check("handled as dead letters", r.handled("dead letter"), 100)
+}
+
+func TestFullStream(t *testing.T) {
+	r := newRig(t, stream.Options{MaxBytes: 100 << 10})
+	taken := 0
+	var refused error
+	for refused == nil && taken < 10000 {
+		e := r.sample(taken)
+		if _, refused = stream.Publish(t.Context(), r.js, stream.Message(event.Subject(&e), event.MsgID(&e), event.Encode(&e))); refused == nil {
+			taken++
+		}
+	}
+	if !errors.Is(refused, stream.ErrFull) {
+		t.Fatalf("the publisher was told %v", refused)
+	}
+	run := r.collect(func(c *collect.Config) { c.Streams.MaxBytes = 100 << 10 })
+	r.settled()
+	r.check("rows", r.stored(), uint64(taken))
+	eventually(t, func() string {
+		if full := run.metric("gapwatch_stream_full_ratio", "stream", stream.Events); full < 0.9 || full > 1 {
+			return fmt.Sprintf("fullness %v", full)
+		}
+		return ""
+	})
+	// The stream is a buffer: what was handled may be made room of. The refused event is then taken.
+	st, err := r.js.Stream(t.Context(), stream.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Purge(t.Context(), jetstream.WithPurgeKeep(10)); err != nil {
+		t.Fatal(err)
+	}
+	r.publish(r.sample(taken))
+	r.settled()
+	r.check("rows", r.stored(), uint64(taken)+1)
+}
+
+func TestConsumerThatCannotBeMadeRightStopsTheCollector(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	if _, err := r.js.CreateConsumer(t.Context(), stream.Events, jetstream.ConsumerConfig{Durable: stream.Collector, AckPolicy: jetstream.AckAllPolicy}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.collect(nil).wait(); !errors.Is(err, stream.ErrStream) {
+		t.Fatalf("it ended with %v", err)
+	}
+}
+
+func TestConsumerThatSomebodyChangedIsRepaired(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	if _, err := r.js.CreateConsumer(t.Context(), stream.Events, jetstream.ConsumerConfig{
+		Durable: stream.Collector, AckPolicy: jetstream.AckExplicitPolicy, MaxDeliver: 3, MaxAckPending: 50_000, AckWait: time.Second,
+		FilterSubject: "prevention.events.vaccination.*", MaxRequestBatch: 5,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	check := r.sample(1)
+	check.Type, check.Programme = event.TypeHealthCheck, "bp-check"
+	r.publish(r.sample(0), check)
+	r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 2)
+	consumer, err := r.js.Consumer(t.Context(), stream.Events, stream.Collector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := consumer.CachedInfo().Config
+	if got.MaxDeliver != -1 || got.MaxAckPending != 50_000 || got.AckWait != 3*time.Second || got.FilterSubject != "" || got.MaxRequestBatch != 0 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,220 @@
+package collect_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gapwatch/services/internal/collect"
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/stream"
+)
+
+const examples = "../../../schemas/events/examples"
+
+// bad is a message that must become a dead letter.
+type bad struct {
+	name, subject string
+	payload       []byte
+	reason, field string
+	identifying   bool
+}
+
+// subjectOf is where an example belongs by what it says of itself.
+func subjectOf(payload []byte) string {
+	var e struct {
+		Type string
+		Data struct{ Programme string }
+	}
+	_ = json.Unmarshal(payload, &e) // many examples are no JSON
+	kind := "vaccination"
+	if strings.HasSuffix(e.Type, "health-check.v1") {
+		kind = "health-check"
+	}
+	if e.Data.Programme == "" {
+		e.Data.Programme = "flu-65"
+	}
+	return event.SubjectPrefix + kind + "." + e.Data.Programme
+}
+
+// badInput is every invalid example of the schemas and what no file can hold.
+func badInput(t *testing.T) []bad {
+	t.Helper()
+	var expectations map[string]struct {
+		Reason, Field, Subject string
+		Identifying            bool
+	}
+	text, err := os.ReadFile(filepath.Join(examples, "invalid", "expectations.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &expectations); err != nil {
+		t.Fatal(err)
+	}
+	var all []bad
+	for name, want := range expectations {
+		payload, err := os.ReadFile(filepath.Join(examples, "invalid", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want.Subject == "" {
+			want.Subject = subjectOf(payload)
+		}
+		all = append(all, bad{name, want.Subject, payload, want.Reason, want.Field, want.Identifying})
+	}
+	valid, err := os.ReadFile(filepath.Join(examples, "valid", "vaccination.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := subjectOf(valid)
+	large := append(bytes.TrimRight(bytes.Clone(valid), "}\n\r "), []byte("},\"x\":\""+strings.Repeat("x", event.MaxBytes)+"\"}")...)
+	return append(all,
+		bad{"over 1 MB", subject, large, "too large", "payload", false},
+		bad{"empty", subject, nil, "not JSON", "payload", false},
+		bad{"NHS number in the subject", subject + ".9434765919", valid, "subject mismatch", "subject", true},
+		bad{"NHS number in text", subject, []byte("patient 943 476 5919 had the jab"), "not JSON", "payload", true},
+		bad{"NHS number in what is too large", subject, append([]byte("9434765919 "), large...), "too large", "payload", true},
+	)
+}
+
+func TestBadInputBecomesADeadLetterWithItsReason(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	all := badInput(t)
+	sequences := make([]uint64, len(all))
+	for i, b := range all {
+		sequences[i] = r.send(b.subject, "bad|"+b.name, b.payload)
+	}
+	extra := r.sample(1)
+	withExtra := bytes.Replace(event.Encode(&extra), []byte(`"data":{`), []byte(`"later":{"a":[1]},"data":{"alsoLater":true,`), 1)
+	r.send(event.Subject(&extra), "extra", withExtra)
+	run := r.collect(nil)
+	r.settled()
+
+	letters := r.letters()
+	reasons := make(map[string]float64)
+	for i, b := range all {
+		t.Run(b.name, func(t *testing.T) {
+			letter, ok := letters[sequences[i]]
+			if !ok {
+				t.Fatal("no dead letter")
+			}
+			reasons[b.reason]++
+			if string(letter.Reason) != b.reason || letter.Field != b.field || letter.Detail == "" {
+				t.Errorf("%s: %s (%s), want %s: %s", letter.Reason, letter.Field, letter.Detail, b.reason, b.field)
+			}
+			if letter.Size != len(b.payload) || letter.Stream != stream.Events || uint64(letter.StreamCreated.UnixNano()) != r.created() || letter.Received.IsZero() {
+				t.Errorf("%+v", letter)
+			}
+			sum := sha256.Sum256(b.payload)
+			switch {
+			case b.identifying && (letter.Subject != "" || letter.SHA256 != "" || letter.Payload != ""):
+				t.Errorf("an identifying message's letter has subject, hash or payload: %+v", letter)
+			case !b.identifying && (letter.Subject != b.subject || letter.SHA256 != hex.EncodeToString(sum[:])):
+				t.Errorf("subject %q, hash %q", letter.Subject, letter.SHA256)
+			case letter.Payload != "" && letter.Payload != string(b.payload):
+				t.Errorf("another payload was kept")
+			}
+		})
+	}
+	for name, kept := range map[string]bool{"no-season.json": true, "lsoa-is-a-postcode.json": true, "not-json.json": false, "person-too-short.json": false, "over 1 MB": false} {
+		for i, b := range all {
+			if b.name == name && (letters[sequences[i]].Payload != "") != kept {
+				t.Errorf("%s: payload kept: %v", name, !kept)
+			}
+		}
+	}
+	r.check("dead letters", uint64(len(letters)), uint64(len(all)))
+	r.check("handled as dead letters", r.handled("dead letter"), uint64(len(all)))
+	r.check("rows", r.stored(), 1)
+	for reason, n := range reasons {
+		if got := run.metric("gapwatch_dead_letters_total", "reason", reason); got != n {
+			t.Errorf("%s: counted %v, want %v", reason, got, n)
+		}
+	}
+	if got := run.metric("gapwatch_events_total", "outcome", "dead letter"); got != float64(len(all)) {
+		t.Errorf("counted %v dead letters", got)
+	}
+	// Their subjects are what people filter by.
+	for _, raw := range r.raw(stream.DeadLetters) {
+		var letter collect.Letter
+		if err := json.Unmarshal(raw.Data, &letter); err != nil {
+			t.Fatal(err)
+		}
+		if want := "prevention.deadletter." + strings.ToLower(strings.ReplaceAll(string(letter.Reason), " ", "-")); raw.Subject != want {
+			t.Errorf("subject %s, want %s", raw.Subject, want)
+		}
+	}
+}
+
+func TestNothingOfAnNHSNumberStays(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	var logs bytes.Buffer
+	var identifying int
+	for i, b := range badInput(t) {
+		if b.identifying {
+			identifying++
+			r.send(b.subject, fmt.Sprintf("urn:x:9434765919|%d", i), b.payload)
+		}
+	}
+	r.publish(r.samples(0, 3)...)
+	run := r.collect(func(c *collect.Config) {
+		c.Logger = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	r.settled()
+	if err := run.finish(); err != nil {
+		t.Fatal(err)
+	}
+	numbers := [][]byte{[]byte("9434765919"), []byte("943 476 5919"), []byte("943-476-5919")}
+	hold := func(b []byte) bool {
+		for _, number := range numbers {
+			if bytes.Contains(b, number) {
+				return true
+			}
+		}
+		return event.HoldsNHSNumber(b)
+	}
+	r.check("messages left", uint64(len(r.raw(stream.Events))), 3)
+	r.check("dead letters", uint64(len(r.raw(stream.DeadLetters))), uint64(identifying))
+	for _, name := range []string{stream.Events, stream.DeadLetters} {
+		for _, raw := range r.raw(name) {
+			if hold([]byte(raw.Subject)) || hold(raw.Data) || hold([]byte(raw.Header.Get("Nats-Msg-Id"))) {
+				t.Errorf("%s %d: %s %s", name, raw.Sequence, raw.Subject, raw.Data)
+			}
+		}
+	}
+	for _, number := range numbers {
+		if bytes.Contains(logs.Bytes(), number) {
+			t.Errorf("in the log: %s", &logs)
+		}
+	}
+	// On the server's disk too: its files are overwritten, not only forgotten.
+	r.nats.Stop()
+	files := 0
+	err := filepath.WalkDir(r.nats.Dir(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		for _, number := range numbers {
+			if at := bytes.Index(content, number); at >= 0 {
+				t.Errorf("%s holds %q: %q", path, number, content[max(0, at-60):min(len(content), at+30)])
+			}
+		}
+		return nil
+	})
+	if err != nil || files == 0 {
+		t.Errorf("%d files, %v", files, err)
+	}
+}

@@ -1,0 +1,114 @@
+package collect
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"gapwatch/services/internal/event"
+)
+
+func TestCutKeepsPartitionsWholeAndRowsComplete(t *testing.T) {
+	rows := make([]Row, 1000)
+	for i := range rows {
+		rows[i] = Row{Event: event.Event{Programme: fmt.Sprint("p", i%7), Season: fmt.Sprint("s", i%31)}, Sequence: uint64(i)}
+	}
+	for _, most := range []int{1, 2, 50, 216, 217, 1000} {
+		seen, where := make(map[uint64]bool), make(map[string]int)
+		parts := cut(rows, most)
+		for number, part := range parts {
+			partitions := make(map[string]bool)
+			for i := range part {
+				p := part[i].Programme + "/" + part[i].Season
+				if was, ok := where[p]; ok && was != number {
+					t.Fatalf("at most %d: %s is in parts %d and %d", most, p, was, number)
+				}
+				where[p] = number
+				partitions[p] = true
+				seen[part[i].Sequence] = true
+			}
+			if len(partitions) > most || len(part) == 0 {
+				t.Errorf("at most %d: part %d has %d partitions and %d rows", most, number, len(partitions), len(part))
+			}
+		}
+		if len(seen) != len(rows) || len(parts) != (217+most-1)/most {
+			t.Errorf("at most %d: %d rows in %d parts", most, len(seen), len(parts))
+		}
+	}
+	if parts := cut(nil, 50); len(parts) != 0 {
+		t.Errorf("no rows: %d parts", len(parts))
+	}
+	if parts := cut(rows[:1], 50); len(parts) != 1 || &parts[0][0] != &rows[0] {
+		t.Errorf("a batch that needs no cut was copied")
+	}
+}
+
+func TestBothIsWhatTwoListsOfRunsShare(t *testing.T) {
+	for _, c := range []struct{ a, b, want []run }{
+		{nil, []run{{1, 5}}, nil},
+		{[]run{{1, 5}}, []run{{6, 9}}, nil},
+		{[]run{{1, 5}}, []run{{5, 9}}, []run{{5, 5}}},
+		{[]run{{1, 100}}, []run{{3, 3}, {7, 9}, {100, 200}}, []run{{3, 3}, {7, 9}, {100, 100}}},
+		{[]run{{1, 2}, {4, 8}, {10, 10}}, []run{{2, 5}, {7, 11}}, []run{{2, 2}, {4, 5}, {7, 8}, {10, 10}}},
+	} {
+		if got := both(c.a, c.b); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v and %v: %v", c.a, c.b, got)
+		}
+		if got := both(c.b, c.a); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%v and %v: %v", c.b, c.a, got)
+		}
+	}
+}
+
+func TestStampTellsStreamsOfOneNameApart(t *testing.T) {
+	first, second := time.Unix(1000, 0), time.Unix(2000, 5)
+	for _, c := range []struct {
+		created []time.Time
+		taken   time.Time
+		want    time.Time
+	}{
+		{[]time.Time{first}, first.Add(time.Second), first},
+		{[]time.Time{first}, first.Add(-time.Hour), first}, // a restored stream
+		{[]time.Time{first, second}, second.Add(-1), first},
+		{[]time.Time{first, second}, second, second},
+		{[]time.Time{first, second}, second.Add(time.Hour), second},
+	} {
+		if got := stamp(c.created, c.taken); got != uint64(c.want.UnixNano()) {
+			t.Errorf("%v of %v: %d", c.taken, c.created, got)
+		}
+	}
+}
+
+func TestUnaccounted(t *testing.T) {
+	for _, c := range []struct {
+		b       balance
+		pending uint64
+		want    uint64
+	}{
+		{balance{}, 0, 0},
+		{balance{missing: 7}, 7, 0},
+		{balance{missing: 7}, 9, 0}, // two are handled and not acknowledged yet
+		{balance{missing: 7}, 4, 3},
+		{balance{missing: 7, gone: 2}, 9, 2},
+		{balance{missing: 7, lost: 5}, 7, 5},
+	} {
+		if got := c.b.unaccounted(c.pending); got != c.want {
+			t.Errorf("%+v with %d pending: %d", c.b, c.pending, got)
+		}
+	}
+}
+
+func TestValidateNamesWhatIsWrong(t *testing.T) {
+	err := Config{Batch: -1, MaxAge: -1, Owners: 99, RetryFirst: time.Hour}.Validate()
+	if err == nil {
+		t.Fatal("nothing was wrong")
+	}
+	for _, want := range []string{"JetStream is missing", "ClickHouse is missing", "Programmes is missing", "Batch is not between", "MaxAge is not positive",
+		"Owners is not between", "RetryMost is less than RetryFirst"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in %q", want, err)
+		}
+	}
+}
