@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS prevention.uptake_cells
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY (programme, season)
-ORDER BY (programme, season, day, place, system, level, code, quintile, id)
-SETTINGS index_granularity = 512;
+ORDER BY (programme, season, place, system, level, code, quintile, day, id)
+SETTINGS index_granularity = 256;
 
 -- Eligible people in the same cells, computed with the areas of the same generation.
 CREATE TABLE IF NOT EXISTS prevention.eligible_cells
@@ -70,7 +70,7 @@ SELECT programme, season, day, place, system, level, code, quintile,
 FROM prevention.uptake_cells AS cells
 INNER JOIN prevention.published_now AS published USING (programme, season, place)
 WHERE cells.id >= published.base AND cells.id <= published.id AND published.season != ''
-GROUP BY programme, season, day, place, system, level, code, quintile
+GROUP BY programme, season, place, system, level, code, quintile, day
 HAVING newly + lapsed + moved_in + moved_out > 0;
 
 -- The eligible people that go with prevention.uptake_now.
