@@ -45,8 +45,10 @@ type checker struct {
 	first []string // differences in words
 }
 
-// check fills in everything but the times.
-func check(ctx context.Context, s *standalone.System, h *simulate.History, sent feed.Report) (Result, []string, error) {
+// Check compares all counts, all eligible people and what became of every message with what must come out, and fills in
+// everything but the times. The texts are the first differences in words. An error says what could not be read. Of the
+// system only ClickHouse and JetStream are used, so it may be one that somebody else has started.
+func Check(ctx context.Context, s *standalone.System, h *simulate.History, sent feed.Report) (Result, []string, error) {
 	c := &checker{s: s, h: h}
 	for _, step := range []func(context.Context) error{c.cells, c.eligible, c.series} {
 		if err := step(ctx); err != nil {

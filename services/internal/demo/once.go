@@ -47,7 +47,7 @@ func Once(ctx context.Context, config standalone.Config, history func() (*simula
 			return err
 		}
 		seconds := time.Since(begun).Seconds()
-		if result, differences, err = check(ctx, s, h, sent); err != nil {
+		if result, differences, err = Check(ctx, s, h, sent); err != nil {
 			return err
 		}
 		result.Seconds = math.Round(10*seconds) / 10
