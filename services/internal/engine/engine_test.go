@@ -634,6 +634,10 @@ func TestPlainHTTP(t *testing.T) {
 	if status, _, body := post(t, base, url.Values{"query": {"INSERT INTO nowhere FORMAT Native"}}, nil); status != http.StatusNotFound {
 		t.Errorf("%d %s", status, body)
 	}
+	// What cannot be done is refused rather than done to no effect.
+	if status, _, body := post(t, base, url.Values{"database": {"testplainhttp"}, "query": {"INSERT INTO t SELECT a, 'i' FROM input('a Int32') FORMAT TSV"}}, strings.NewReader("1\n")); status != http.StatusNotImplemented {
+		t.Errorf("%d %s", status, body)
+	}
 	// What the driver's blocks do not know fails with a status, not within the data.
 	if status, _, body := post(t, base, url.Values{"default_format": {"Native"}, "client_protocol_version": {"54460"}}, strings.NewReader("SELECT sumState(1)")); status == http.StatusOK {
 		t.Errorf("%d %q", status, body)

@@ -15,7 +15,7 @@ func SurvivePanics(libPath, dir string) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(lib, dir, 8)
+	store, err := openStore(lib, 8, "--path="+dir)
 	if err != nil {
 		return err
 	}

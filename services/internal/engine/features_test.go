@@ -31,6 +31,14 @@ func TestReplacingMergeTree(t *testing.T) {
 	}
 }
 
+func TestMergedPartsStayAWhile(t *testing.T) {
+	conn := database(t)
+	run(t, conn, "CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n", "INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2)", "OPTIMIZE TABLE t FINAL")
+	if got := scalar[uint64](t, conn, "SELECT countIf(NOT active) FROM system.parts WHERE database = currentDatabase()"); got != 2 {
+		t.Errorf("%d merged parts are kept", got)
+	}
+}
+
 func TestAtomicDatabase(t *testing.T) {
 	conn := database(t)
 	if got := scalar[string](t, conn, "SELECT engine FROM system.databases WHERE name = currentDatabase()"); got != "Atomic" {

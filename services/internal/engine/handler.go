@@ -122,6 +122,9 @@ func (h *handler) query(r *http.Request, params url.Values, out *response) error
 		sql += string(text)
 		parsed = parseStatement(sql)
 	}
+	if parsed.input {
+		return newException(codeNotImplemented, "NOT_IMPLEMENTED", "INSERT ... SELECT FROM input() is not supported by the embedded engine")
+	}
 	if strings.TrimSpace(sql) == "" {
 		return newException(62, "SYNTAX_ERROR", "Empty query")
 	}

@@ -92,7 +92,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := purgeDropped(dir); err != nil {
 		return err
 	}
-	store, err := openStore(lib, dir, cfg.MaxQueries)
+	config := filepath.Join(dir, "engine.xml")
+	if err := os.WriteFile(config, []byte(engineConfig), 0o600); err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	store, err := openStore(lib, cfg.MaxQueries, "--path="+dir, "--config-file="+config)
 	if err != nil {
 		return err
 	}
@@ -127,6 +131,13 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	return errors.Join(failure, shutdown(server, store, cancelQueries, cfg.StopWait))
 }
+
+// engineConfig undoes what the library does unlike a server. Parts that were merged into a larger one stay for eight
+// minutes, not none: the larger one is on disk by then, so that a power cut does not lose inserts that were synced.
+const engineConfig = `<clickhouse>
+	<merge_tree><old_parts_lifetime>480</old_parts_lifetime></merge_tree>
+</clickhouse>
+`
 
 // cancelWait is how long cancelled queries get to end.
 const cancelWait = 5 * time.Second

@@ -29,9 +29,9 @@ type store struct {
 }
 
 // openStore opens the folder. An error means stop: another process has it open, or it is not readable.
-func openStore(lib *library, dir string, maxQueries int) (*store, error) {
+func openStore(lib *library, maxQueries int, args ...string) (*store, error) {
 	s := &store{
-		lib: lib, args: []string{"--path=" + dir}, slots: make(chan struct{}, maxQueries), drained: make(chan struct{}),
+		lib: lib, args: args, slots: make(chan struct{}, maxQueries), drained: make(chan struct{}),
 	}
 	var err error
 	lib.keepSignalHandlers(func() { s.keeper, err = lib.connect(s.args...) })

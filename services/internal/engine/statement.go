@@ -6,6 +6,7 @@ import "strings"
 // FORMAT clause and, for an insert, the place where its data begins.
 type statement struct {
 	insert bool
+	input  bool   // an insert that selects from input(), which is data that the engine would not find
 	format string // as written in the FORMAT clause, "" if there is none
 	// For an insert whose data follows the text, in the FORMAT clause or after VALUES:
 	external bool
@@ -181,6 +182,7 @@ func parseInsert(l *lexer) statement {
 			settingsAt = t.start
 			headEnd = t.start
 		case "SELECT", "WITH", "FROM", "WATCH":
+			s.input = callsInput(l)
 			return s
 		case "VALUES", "FORMAT":
 			if headEnd < 0 {
@@ -203,6 +205,18 @@ func parseInsert(l *lexer) statement {
 		}
 	}
 	return s
+}
+
+// callsInput tells whether the rest of the text has input(...) in it.
+func callsInput(l *lexer) bool {
+	var previous token
+	for t, ok := l.next(); ok; t, ok = l.next() {
+		if t.text == "(" && previous.is("INPUT") {
+			return true
+		}
+		previous = t
+	}
+	return false
 }
 
 // inlineData drops what stands between the FORMAT clause and the data: spaces up to and with one line end. White

@@ -39,6 +39,8 @@ func TestParseStatement(t *testing.T) {
 		}},
 		{"INSERT INTO t SELECT 1 FORMAT Null", statement{insert: true}},
 		{"INSERT INTO t (a) SELECT a FROM u", statement{insert: true}},
+		{"INSERT INTO t SELECT a FROM input('a Int8') FORMAT CSV", statement{insert: true, input: true}},
+		{"INSERT INTO t SELECT 'input(' AS input FROM inputs()", statement{insert: true}},
 		{"/* note */ INSERT INTO t FROM INFILE 'x' FORMAT CSV", statement{insert: true}},
 		{"INSERT INTO t FORMAT", statement{insert: true}},
 		{"INSERT", statement{insert: true}},
