@@ -44,7 +44,7 @@ func main() {
 
 func run(ctx context.Context, env environment, paths []string, stdout, stderr io.Writer) error {
 	if len(paths) == 0 {
-		return errors.New("usage: loader FILE_OR_FOLDER...")
+		return errors.New("usage: loader FILE_OR_FOLDER (one or more)")
 	}
 	programmes, err := programme.Load(env.ProgrammeFile)
 	if err != nil {

@@ -36,7 +36,7 @@ func raw(t testing.TB, path string, each func(cell func(column string) string)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	rows, err := csv.NewReader(f).ReadAll()
 	if err != nil {
 		t.Fatal(err)
