@@ -165,7 +165,7 @@ func (run *running) metric(name string, labels ...string) float64 {
 // eventually waits until a condition holds; it says what is still wrong, or "".
 func eventually(t testing.TB, condition func() (wrong string)) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	ticks := time.NewTicker(10 * time.Millisecond)
 	defer ticks.Stop()
 	for {
@@ -174,7 +174,7 @@ func eventually(t testing.TB, condition func() (wrong string)) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("still not so after a minute: %s", wrong)
+			t.Fatalf("still not so after two minutes: %s", wrong)
 		}
 		<-ticks.C
 	}

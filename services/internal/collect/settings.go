@@ -19,12 +19,23 @@ type Settings struct {
 	settings.Streams
 	settings.ClickHouse
 	settings.Programmes
+	Tuning
+}
+
+// Tuning is the part of the settings that is about the collector itself, and not about where its servers are.
+type Tuning struct {
 	Batch         int           `envconfig:"GAPWATCH_COLLECTOR_BATCH" default:"20000"`
 	MaxAge        time.Duration `envconfig:"GAPWATCH_COLLECTOR_MAX_AGE" default:"500ms"`
 	Collectors    int           `envconfig:"GAPWATCH_COLLECTOR_COLLECTORS" default:"1"`
 	InsertTimeout time.Duration `envconfig:"GAPWATCH_COLLECTOR_INSERT_TIMEOUT" default:"15s"`
 	FlushTimeout  time.Duration `envconfig:"GAPWATCH_COLLECTOR_FLUSH_TIMEOUT" default:"5s"`
 	StopTimeout   time.Duration `envconfig:"GAPWATCH_COLLECTOR_STOP_TIMEOUT" default:"10s"`
+}
+
+// Config is the part of a configuration that the settings say.
+func (t Tuning) Config() Config {
+	return Config{Batch: t.Batch, MaxAge: t.MaxAge, Collectors: t.Collectors,
+		InsertTimeout: t.InsertTimeout, FlushTimeout: t.FlushTimeout, StopTimeout: t.StopTimeout}
 }
 
 // Connect makes a collector with connections of its own, which it brings the tables up to date with when it runs.
@@ -49,12 +60,11 @@ func Connect(s Settings, tel *telemetry.Telemetry, logger *slog.Logger) (c *Coll
 			logger.Warn("close ClickHouse", "error", err)
 		}
 	}
-	c, err = New(Config{
-		JetStream: js, ClickHouse: conn, Programmes: programmes, Telemetry: tel, Logger: logger, Streams: s.Streams.Options(),
-		Prepare: func(ctx context.Context) error { return store.Migrate(ctx, s.ClickHouseURL) },
-		Batch:   s.Batch, MaxAge: s.MaxAge, Collectors: s.Collectors,
-		InsertTimeout: s.InsertTimeout, FlushTimeout: s.FlushTimeout, StopTimeout: s.StopTimeout,
-	})
+	config := s.Tuning.Config()
+	config.JetStream, config.ClickHouse, config.Programmes, config.Telemetry, config.Logger = js, conn, programmes, tel, logger
+	config.Streams = s.Streams.Options()
+	config.Prepare = func(ctx context.Context) error { return store.Migrate(ctx, s.ClickHouseURL) }
+	c, err = New(config)
 	if err != nil {
 		closeAll()
 		return nil, nil, fmt.Errorf("set up the collector: %w", err)
