@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/rollup"
@@ -14,6 +15,8 @@ import (
 type Settings struct {
 	settings.Service
 	settings.Programmes
+	settings.Streams
+	collect.Tuning
 	AggregatorSettings
 	Data             string `envconfig:"GAPWATCH_DATA"` // folder; each command has its own default
 	NATSListen       string `envconfig:"GAPWATCH_NATS_LISTEN" default:"127.0.0.1:4222" required:"true"`
@@ -30,7 +33,7 @@ func (s Settings) Config(logs io.Writer) (c Config, err error) {
 	c = Config{
 		Folder: s.Data, ClickHouseURL: s.ClickHouseURL, SyncAlways: s.NATSSyncAlways,
 		NATSListen: s.NATSListen, ClickHouseListen: s.ClickHouseListen, MetricsListen: s.MetricsListen,
-		EngineStderr: logs,
+		EngineStderr: logs, Streams: s.Streams.Options(), Collector: s.Tuning.Config(),
 	}
 	if c.Programmes, err = programme.Load(s.ProgrammeFile); err != nil {
 		return c, err
