@@ -49,8 +49,7 @@ func country(ctx context.Context, conn driver.Conn) error {
 
 // population makes people and their events. A person's area, practice and ethnicity follow from the number.
 type population struct {
-	rng   *rand.Rand
-	start calendar.Day
+	rng *rand.Rand
 }
 
 func (p *population) event(set *programme.Set, programmeID string, person uint64, record string, made time.Time, day calendar.Day) event.Event {
@@ -97,7 +96,6 @@ func Season(ctx context.Context, conn driver.Conn, set *programme.Set, n int, pr
 	p := &population{rng: rand.New(rand.NewPCG(1, 1))}
 	prog, _ := set.Get(seasonProgram)
 	season, _ := prog.Season(seasonID)
-	p.start = season.Start
 	rows := make([]collect.Row, 0, rowsPerInsert)
 	handled := make([]collect.HandledRow, 0, rowsPerInsert)
 	people := uint64(0)
@@ -109,7 +107,7 @@ func Season(ctx context.Context, conn driver.Conn, set *programme.Set, n int, pr
 		} else {
 			people++
 		}
-		day := season.Start + calendar.Day(mix(person+2)%seasonDays)
+		day := season.Start + dayOf(person)
 		made := day.Time().Add(20 * time.Hour)
 		record := fmt.Sprintf("r-%012d", person)
 		holder := person
@@ -145,3 +143,6 @@ func Season(ctx context.Context, conn driver.Conn, set *programme.Set, n int, pr
 	}
 	return nil
 }
+
+// dayOf spreads events over the days of a season.
+func dayOf(n uint64) calendar.Day { return calendar.Day(mix(n+2) % seasonDays) }
