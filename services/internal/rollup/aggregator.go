@@ -12,7 +12,8 @@
 // under an id that is made from the new position. Nothing of this is visible until one insert into
 // prevention.published names the new id for all slices concerned. So a crash at any point leaves only rows that
 // nobody reads or that are rewritten alike; two aggregators write the same rows or rows of different ids, each true
-// at its id; and an older run never replaces a newer one, since the greatest id is the one in force.
+// at its id; and an older run never replaces a newer one, since the greatest id is the one in force. A step adds to what
+// is published at the position it began at, and gives up if that has moved on.
 //
 // A full recompute (first run, new reference data, a large backlog, the audit) reads everybody instead and compares
 // with what is published; slices that did not change are left alone.
@@ -163,6 +164,8 @@ type Result struct {
 	Full    int      // programmes that were recomputed in full
 	Slices  int      // slices that got a new snapshot
 	Waiting bool     // a backlog is left to grow first
+
+	Overtaken bool // another aggregator published meanwhile, and this one nothing: the rest of the result says nothing
 }
 
 // Tick publishes everything that is handled by now. The error says what could not be read or written; what was
@@ -173,6 +176,10 @@ func (a *Aggregator) Tick(ctx context.Context) (Result, error) {
 	started := time.Now()
 	result, err := a.tick(ctx)
 	a.left = nil // it can be large
+	if errors.Is(err, errOvertaken) {
+		a.config.Log.Debug("tick ended", "reason", err)
+		return Result{Overtaken: true}, nil
+	}
 	if broken := (*inconsistent)(nil); errors.As(err, &broken) {
 		err = a.repair(ctx, broken.programme, err)
 	}
@@ -220,7 +227,7 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 			result.Full++
 			result.Slices += slices
 		case to.After(from):
-			behind = append(behind, progress{p, generation, from})
+			behind = append(behind, progress{p, generation, from, id})
 		}
 	}
 	if len(behind) == 0 {
@@ -270,7 +277,11 @@ type progress struct {
 	programme  *programme.Programme
 	generation uint32
 	from       Position
+	id         *big.Int // of from, as published
 }
+
+// errOvertaken ends a tick whose start another aggregator has moved on from. The next tick begins where that one ended.
+var errOvertaken = errors.New("another aggregator has published meanwhile")
 
 // inForce brings the look-ups up to date and returns the newest load that changes counts, by programme.
 func (a *Aggregator) inForce(ctx context.Context) (map[string]uint32, error) {

@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -25,6 +26,9 @@ func (a *Aggregator) Audit(ctx context.Context) (AuditResult, error) {
 	var result AuditResult
 	for {
 		tick, err := a.tick(ctx)
+		if errors.Is(err, errOvertaken) {
+			continue
+		}
 		if err != nil {
 			return result, err
 		}

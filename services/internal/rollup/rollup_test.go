@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -360,6 +361,60 @@ func TestStepsEndWhereAFullRecomputeDoes(t *testing.T) {
 			if diff := cmp.Diff(b.cells(p.ID), stepped[p.ID]); diff != "" {
 				t.Fatalf("seed %d: %s: recompute (-) and steps (+) differ:\n%s", seed, p.ID, diff)
 			}
+		}
+	}
+}
+
+// between is a connection that does something before it asks a certain query for the first time.
+type between struct {
+	driver.Conn
+	query string
+	do    func()
+}
+
+func (c *between) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+	if do := c.do; do != nil && strings.HasPrefix(query, c.query) {
+		c.do = nil
+		do()
+	}
+	return c.Conn.Query(ctx, query, args...)
+}
+
+// TestOvertakenInTheMiddle has one aggregator publish while another is between finding out what is published and
+// adding to it: by a step to the same position, to another one, and by a full recompute.
+func TestOvertakenInTheMiddle(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "two at once", Programme: "flu-65", Events: []cases.Event{
+		{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}, {Record: "2", Person: "b", On: "2024-10-10", Area: "north-1"},
+		{Record: "3", Person: "c", On: "2024-10-10", Area: "north-1"}}}
+	for _, query := range []string{"-- What came in after", "SELECT season, place, id, base", "-- The stored counts"} {
+		for _, how := range []string{"step", "step further", "recompute"} {
+			b.empty()
+			b.put(b.decode(&c, 0))
+			fast := b.aggregator(nil)
+			if how == "recompute" {
+				fast = b.aggregator(func(c *rollup.Config) { c.Backlog, c.Patience = 1, time.Nanosecond })
+			}
+			conn := &between{Conn: b.conn, query: query}
+			slow := b.aggregator(func(c *rollup.Config) { c.ClickHouse = conn })
+			b.tick(fast)
+			b.tick(slow)
+			b.put(b.decode(&c, 1))
+			conn.do = func() {
+				if how == "step further" {
+					b.put(b.decode(&c, 2))
+				}
+				b.tick(fast)
+			}
+			b.tick(slow)
+			if conn.do != nil {
+				t.Fatalf("%q is not asked", query)
+			}
+			b.audit(b.aggregator(nil))
+			if !b.tick(slow).At.After(rollup.Position{Stream: b.stream, Sequence: b.sequence - 1}) {
+				t.Errorf("%s at %q: the slow one does not go on", how, query)
+			}
+			b.audit(slow)
 		}
 	}
 }

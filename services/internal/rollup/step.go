@@ -208,6 +208,9 @@ func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed
 	if err != nil {
 		return nil, err
 	}
+	if at, ok := extents[slice{}]; !ok || at.id.Cmp(b.id) != 0 {
+		return nil, errOvertaken // changed is relative to what was published before
+	}
 	publications := []publication{{programme: b.programme.ID, extent: extent{id, id}}}
 	if len(changed) == 0 {
 		return publications, nil
