@@ -49,7 +49,7 @@ func (o Settings) Command(ctx context.Context, s standalone.Settings, args []str
 	if err != nil {
 		return err
 	}
-	defer logs.Close() //nolint:errcheck // logs that cannot be kept change nothing
+	defer logs.Close()
 	if config.Logger, err = s.Logger(logs); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func readSeries(path, programme string) (*simulate.Series, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	series, err := simulate.ReadSeries(bufio.NewReader(file), programme, "")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

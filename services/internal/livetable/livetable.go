@@ -117,7 +117,7 @@ func (s Screen) Show(ctx context.Context, read func(context.Context) (Table, err
 	for {
 		table, err := read(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // being told to stop is no error, and read's only follows from it
 		}
 		text := Render(table)
 		if err != nil {

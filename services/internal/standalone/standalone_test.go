@@ -129,7 +129,7 @@ func TestSecondStartGoesOn(t *testing.T) {
 
 func get(t *testing.T, url string) string {
 	t.Helper()
-	response, err := http.Get(url) //nolint:gosec // an address of this test
+	response, err := http.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
