@@ -27,6 +27,10 @@ func (b *cellBlock) add(c Cell, n Counts) {
 	b.movedIn, b.movedOut = append(b.movedIn, uint32(n.MovedIn)), append(b.movedOut, uint32(n.MovedOut))
 }
 
+// blockCells is how many cells one insert has at most. Larger ones are little faster and take much memory, here and in
+// ClickHouse.
+const blockCells = 100_000
+
 // maxSeasons is how many seasons, and so partitions, one insert may touch: ClickHouse refuses more than 100.
 const maxSeasons = 50
 

@@ -40,7 +40,7 @@ const (
 )
 
 // portionRows is about how many rows are held at once, twice: one portion is counted while the next is read.
-const portionRows = 250_000
+const portionRows = 150_000
 
 // everybody calls do for every person of a programme, with every version of every record up to a position, sorted by
 // record. The slice is used again for the next person. ClickHouse would sort ten million rows by person at three times
@@ -92,7 +92,7 @@ func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to P
 				person := buffer[order[i].at:][:16]
 				records = records[:0]
 				for ; i < len(order) && bytes.Equal(buffer[order[i].at:][:16], person); i++ {
-					records = append(records, readRow(buffer[order[i].at:][:rowWidth], texts))
+					records = append(records, readRow(buffer[order[i].at:][:rowWidth], texts, p.Kind == programme.Cohort))
 				}
 				if len(records) > 1 {
 					slices.SortFunc(records, func(a, b uptake.Record) int { return bytes.Compare(a.ID[:], b.ID[:]) })
@@ -175,7 +175,8 @@ func sortRows(buffer []byte, order []rowOrder) []rowOrder {
 	return order
 }
 
-func readRow(row []byte, texts codes) uptake.Record {
+// readRow takes a row apart; cohorts tells whether the season is looked at.
+func readRow(row []byte, texts codes, cohorts bool) uptake.Record {
 	r := uptake.Record{
 		ID: event.RecordID(uuidOf(row[rowRecord:])),
 		Version: event.Version{
@@ -185,9 +186,11 @@ func readRow(row []byte, texts codes) uptake.Record {
 		Status:   event.Status(row[rowStatus]),
 		Day:      calendar.Day(int32(binary.LittleEndian.Uint32(row[rowDay:]))),
 		Dose:     row[rowDose],
-		Cohort:   texts.text(binary.LittleEndian.Uint64(row[rowSeason:])),
 		LSOA:     texts.text(binary.LittleEndian.Uint64(row[rowLSOA:])),
 		Practice: texts.text(binary.LittleEndian.Uint64(row[rowPractice:])),
+	}
+	if cohorts {
+		r.Cohort = texts.text(binary.LittleEndian.Uint64(row[rowSeason:]))
 	}
 	if letter := row[rowEthnicity]; letter != 0 {
 		r.Ethnicity = letters[letter : letter+1]

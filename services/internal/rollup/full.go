@@ -64,7 +64,7 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 func (a *Aggregator) insertTally(ctx context.Context, programme string, at extent, counted *tally, wanted map[slice]bool) error {
 	var block cellBlock
 	if err := counted.each(func(s slice) bool { return wanted[s] }, func(c Cell, n Counts) error {
-		if len(block.day) >= 500_000 {
+		if len(block.day) >= blockCells {
 			if err := a.insertBlock(ctx, programme, at.id, &block); err != nil {
 				return err
 			}
