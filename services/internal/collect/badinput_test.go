@@ -218,3 +218,24 @@ func TestNothingOfAnNHSNumberStays(t *testing.T) {
 		t.Errorf("%d files, %v", files, err)
 	}
 }
+
+// Between handling and removing, somebody else may have removed the message, or it may have expired.
+func TestIdentifyingMessageThatIsGoneAlready(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	numbered := r.sample(0)
+	numbered.Record = "9434765919"
+	r.publish(numbered, r.sample(1))
+	run := r.collect(func(c *collect.Config) {
+		c.Checkpoint = func(step collect.Step) error {
+			if step == collect.Handled {
+				r.deleteMessages(1)
+			}
+			return nil
+		}
+	})
+	r.settled()
+	r.check("handled as dead letters", r.handled("dead letter"), 1)
+	if err := run.finish(); err != nil {
+		t.Error(err)
+	}
+}
