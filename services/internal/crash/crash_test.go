@@ -81,7 +81,7 @@ func newHavoc(s *system, rng *rand.Rand) *havoc {
 				"GAPWATCH_COLLECTOR_MAX_AGE=50ms",
 				"GAPWATCH_COLLECTOR_COLLECTORS=8", // two, and what the killed ones held
 				// JetStream gives what a killed one held to another after three times the sum of these.
-				"GAPWATCH_COLLECTOR_INSERT_TIMEOUT=1500ms", "GAPWATCH_COLLECTOR_FLUSH_TIMEOUT=500ms",
+				"GAPWATCH_COLLECTOR_INSERT_TIMEOUT=3s", "GAPWATCH_COLLECTOR_FLUSH_TIMEOUT=1s",
 			}
 		}))
 		h.aggregators = append(h.aggregators, newProcess(s.t, fmt.Sprintf("aggregator-%d", i), filepath.Join(programs, "aggregator"), func() []string {
