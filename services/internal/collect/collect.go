@@ -132,17 +132,23 @@ func (c *Collector) own(ctx, work context.Context) error {
 			continue
 		}
 		if err := b.handle(work); err != nil {
-			if errors.Is(err, errCutOff) {
-				return err
-			}
-			b.handBack()
-			if work.Err() != nil {
-				c.Logger.Warn("told to stop before a batch was stored: it is handed back to the stream", "messages", len(b.messages))
-				return nil
-			}
-			return err
+			return c.giveUp(work, b, err)
 		}
 	}
+	return nil
+}
+
+// giveUp hands a batch back that could not be finished, unless the collector was cut off. Having been told to stop is
+// no fault.
+func (c *Collector) giveUp(work context.Context, b *batch, err error) error {
+	if errors.Is(err, errCutOff) {
+		return err
+	}
+	b.handBack()
+	if work.Err() == nil {
+		return err
+	}
+	c.Logger.Warn("told to stop before a batch was stored: it is handed back to the stream", "messages", len(b.messages))
 	return nil
 }
 

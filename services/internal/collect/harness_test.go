@@ -108,7 +108,7 @@ func (r *rig) collect(change func(*collect.Config)) *running {
 	}()
 	r.t.Cleanup(func() {
 		stop()
-		for range run.ended { //nolint:revive // wait until it has ended
+		for range run.ended { // wait until it has ended
 		}
 	})
 	return run

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -40,7 +39,7 @@ func (l *serverLog) Errorf(format string, v ...any) { l.write(slog.LevelError, f
 // Fatalf must not end the process, which runs more than this server: Embed returns the error instead.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	l.write(slog.LevelError, format, v)
-	err := errors.New(fmt.Sprintf(format, v...))
+	err := fmt.Errorf(format, v...)
 	l.fatal.CompareAndSwap(nil, &err)
 }
 
