@@ -26,7 +26,7 @@ type plan struct {
 // TestKilledAtRandomEndsWithTruth kills collectors and aggregators, which are real processes, NATS and the engine at
 // random moments while events with noise flow, and wants the truth in every cell: nothing lost, nothing counted twice.
 func TestKilledAtRandomEndsWithTruth(t *testing.T) {
-	p := plan{people: 100_000, collectorKills: 13, aggregatorKills: 11, natsRestarts: 2, engineKills: 2, fails: 1, repairs: 3}
+	p := plan{people: 105_000, collectorKills: 13, aggregatorKills: 11, natsRestarts: 2, engineKills: 2, fails: 1, repairs: 3}
 	if testing.Short() {
 		p = plan{people: 20_000, collectorKills: 4, aggregatorKills: 4, natsRestarts: 1, engineKills: 1, fails: 1, repairs: 1}
 	}
