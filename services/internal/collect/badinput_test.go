@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/stream"
@@ -142,8 +144,19 @@ func TestBadInputBecomesADeadLetterWithItsReason(t *testing.T) {
 	if got := run.metric("gapwatch_events_total", "outcome", "dead letter"); got != float64(len(all)) {
 		t.Errorf("counted %v dead letters", got)
 	}
-	// Their subjects are what people filter by.
+	// They are what the contract says, and their subjects are what people filter by.
+	schema, err := jsonschema.NewCompiler().Compile("../../../schemas/events/dead-letter.v1.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, raw := range r.raw(stream.DeadLetters) {
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw.Data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(document); err != nil {
+			t.Errorf("%s: %v", raw.Data, err)
+		}
 		var letter collect.Letter
 		if err := json.Unmarshal(raw.Data, &letter); err != nil {
 			t.Fatal(err)
