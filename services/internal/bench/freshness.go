@@ -59,11 +59,13 @@ func (r *run) freshness(ctx context.Context) error {
 			})
 		})
 		group.Go(func() error {
-			err := poll(ctx, func() (bool, error) { return false, r.settle(ctx, w) })
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
+			return poll(ctx, func() (bool, error) {
+				if ctx.Err() != nil {
+					return true, nil // all is settled
+				}
+				err := r.settle(ctx, w)
+				return ctx.Err() != nil, unlessDone(ctx, err)
+			})
 		})
 		if err := group.Wait(); err != nil {
 			return err
@@ -73,6 +75,14 @@ func (r *run) freshness(ctx context.Context) error {
 		r.result.FreshnessP99S = w.times[len(w.times)*99/100].Seconds()
 		return nil
 	})
+}
+
+// unlessDone leaves out the error of a query that was cut off because everything is done.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 func (r *run) send(ctx context.Context, w *waiting) error {

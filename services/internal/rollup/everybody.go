@@ -121,7 +121,7 @@ func (a *Aggregator) portion(ctx context.Context, p *programme.Programme, to Pos
 	if err != nil {
 		return nil, fmt.Errorf("everybody: %w", err)
 	}
-	defer body.Close() //nolint:errcheck // read to the end, or failed already
+	defer body.Close()
 	reader := bufio.NewReaderSize(body, 1<<18)
 	for {
 		if cap(buffer)-len(buffer) < rowWidth*1024 {
