@@ -291,7 +291,7 @@ func TestBatchOverManyPartitions(t *testing.T) {
 		events[i].Type, events[i].Programme = event.TypeHealthCheck, fmt.Sprintf("check-%d", i%130)
 	}
 	r.publish(events...)
-	run := r.collect(func(c *collect.Config) { c.Batch, c.InsertTimeout = 2000, time.Minute })
+	run := r.collect(func(c *collect.Config) { c.Batch, c.MaxAge, c.InsertTimeout = 1300, 20*time.Second, time.Minute })
 	r.settled()
 	r.check("rows", r.stored(), 1300)
 	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
