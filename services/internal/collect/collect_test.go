@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -84,18 +85,20 @@ func TestStoppingFinishesTheBatchInHand(t *testing.T) {
 	if err := run.wait(); err != nil {
 		t.Fatal(err)
 	}
-	consumer, err := r.js.Consumer(t.Context(), stream.Events, stream.Collector)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info := consumer.CachedInfo()
 	handled := r.handled("stored")
 	if handled == 0 || handled == 5000 {
 		t.Errorf("%d messages handled: not a stop in the middle", handled)
 	}
-	if info.NumAckPending != 0 || info.NumPending != 5000-handled {
-		t.Errorf("handled %d, not acknowledged %d, unread %d", handled, info.NumAckPending, info.NumPending)
-	}
+	eventually(t, func() string { // the server has the acknowledgements and works them off
+		consumer, err := r.js.Consumer(t.Context(), stream.Events, stream.Collector)
+		if err != nil {
+			return err.Error()
+		}
+		if info := consumer.CachedInfo(); info.NumAckPending != 0 || info.NumPending != 5000-handled {
+			return fmt.Sprintf("handled %d, not acknowledged %d, unread %d", handled, info.NumAckPending, info.NumPending)
+		}
+		return ""
+	})
 	r.collect(nil)
 	r.settled()
 	r.check("rows", r.stored(), 5000)
