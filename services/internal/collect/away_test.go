@@ -201,7 +201,7 @@ func TestStreamMadeAgain(t *testing.T) {
 	r.check("rows", r.stored(), 150)
 	r.check("handled of the old stream", r.count("SELECT uniqExact(sequence) FROM prevention.handled WHERE stream = ?", before), 100)
 	r.check("handled of the new stream", r.handled("stored"), 50)
-	r.check("rows of the new stream", r.count("SELECT count() FROM prevention.events FINAL WHERE source = ? AND stream = ?", "urn:test:"+t.Name(), r.created()), 50)
+	r.check("rows of the new stream", r.count("SELECT count() FROM prevention.events FINAL WHERE source = ? AND stream = ?", r.source, r.created()), 50)
 	eventually(t, func() string {
 		if got := run.metric("gapwatch_unaccounted_messages"); got != 0 {
 			return fmt.Sprintf("%v messages are unaccounted for", got)

@@ -41,6 +41,7 @@ type rig struct {
 	url        string
 	clickhouse driver.Conn
 	programmes *programme.Set
+	source     string // of its events
 }
 
 func newRig(t testing.TB, o stream.Options) *rig {
@@ -58,6 +59,7 @@ func newRigOn(t testing.TB, url string, o stream.Options) *rig {
 	}
 	r := &rig{t: t, nats: streamtest.New(t), url: url, clickhouse: open(t, url), programmes: programmes}
 	r.nc, r.js = r.nats.Ensure(o)
+	r.source = fmt.Sprintf("urn:test:%s:%x", t.Name(), r.created()) // another one each time that a test is run
 	return r
 }
 
@@ -183,7 +185,7 @@ func eventually(t testing.TB, condition func() (wrong string)) {
 // sample is the i-th event of a test: valid, and of another record than all others.
 func (r *rig) sample(i int) event.Event {
 	return event.Event{
-		ID: fmt.Sprintf("emission-%d", i), Source: "urn:test:" + r.t.Name(), Type: event.TypeVaccination,
+		ID: fmt.Sprintf("emission-%d", i), Source: r.source, Type: event.TypeVaccination,
 		Time: noon.Add(-time.Hour), Record: fmt.Sprintf("record-%d", i), Status: event.Completed,
 		Person: event.Pseudonym{1, byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)}, PersonKey: "2026-1",
 		Programme: "flu-65", Day: calendar.Date(2026, 11, 1+i%20), LSOA: "E01000001", Ethnicity: "A", Practice: "A81001",
@@ -249,7 +251,7 @@ func (r *rig) count(query string, args ...any) uint64 {
 // stored counts this test's events, each once.
 func (r *rig) stored() uint64 {
 	r.t.Helper()
-	return r.count("SELECT count() FROM prevention.events FINAL WHERE source = ?", "urn:test:"+r.t.Name())
+	return r.count("SELECT count() FROM prevention.events FINAL WHERE source = ?", r.source)
 }
 
 func (r *rig) handled(outcome string) uint64 {
