@@ -38,6 +38,7 @@ type system struct {
 	nc         *nats.Conn
 	js         jetstream.JetStream
 	engine     *engine.Process
+	options    engine.Options
 	clickhouse driver.Conn
 	created    uint64 // when the stream was made
 	last       uint64 // sequence of its last message when all are published
@@ -49,7 +50,14 @@ func newSystem(t testing.TB, seed uint64, people int) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &system{t: t, nats: streamtest.New(t), engine: enginetest.New(t)}
+	library, err := enginetest.Library()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &system{t: t, nats: streamtest.New(t), options: engine.Options{DataDir: t.TempDir(), LibPath: library}}
+	s.startEngine()
+	s.options.Listen = s.engine.Addr()
+	t.Cleanup(func() { s.engine.Stop() })
 	// The services judge events by the real clock.
 	s.history, err = simulate.New(simulate.Config{Seed: seed, People: people, Now: time.Now().UTC().Truncate(time.Second), Programmes: set})
 	if err != nil {
@@ -80,6 +88,18 @@ func newSystem(t testing.TB, seed uint64, people int) *system {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// startEngine starts the engine where it was.
+func (s *system) startEngine() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	process, err := engine.Start(ctx, s.options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.engine = process
 }
 
 func (s *system) stream(name string) *jetstream.StreamInfo {
