@@ -107,7 +107,9 @@ type Screen struct {
 	// Width is how many characters a line of the terminal has now; longer lines are cut, since they would wrap and the
 	// table could not be drawn over. Nil means that Out is no terminal: tables then follow one another, without codes.
 	Width func() int
-	Every time.Duration // between two drawings
+	// Every is how long to wait between two drawings: longer where reading takes more than a fifth of it, so that looking
+	// at the figures does not slow down what makes them.
+	Every time.Duration
 }
 
 // Show draws what read returns until ctx ends, which is no error. An error of read is shown in place of the table and
@@ -115,7 +117,9 @@ type Screen struct {
 func (s Screen) Show(ctx context.Context, read func(context.Context) (Table, error)) error {
 	drawn := 0 // lines
 	for {
+		begun := time.Now()
 		table, err := read(ctx)
+		took := time.Since(begun)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // being told to stop is no error, and read's only follows from it
 		}
@@ -136,7 +140,7 @@ func (s Screen) Show(ctx context.Context, read func(context.Context) (Table, err
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(s.Every):
+		case <-time.After(max(s.Every, 4*took)):
 		}
 	}
 }
