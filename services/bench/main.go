@@ -39,6 +39,7 @@ func run(ctx context.Context, c bench.Config) (err error) {
 	c.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	result, err := bench.Run(ctx, c)
 	if err != nil {
+		c.Log.Error("bench ended early", "measured", result)
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(result)

@@ -59,13 +59,7 @@ func (r *run) freshness(ctx context.Context) error {
 			})
 		})
 		group.Go(func() error {
-			return poll(ctx, func() (bool, error) {
-				if ctx.Err() != nil {
-					return true, nil // all is settled
-				}
-				err := r.settle(ctx, w)
-				return ctx.Err() != nil, unlessDone(ctx, err)
-			})
+			return unlessDone(ctx, poll(ctx, func() (bool, error) { return false, r.settle(ctx, w) }))
 		})
 		if err := group.Wait(); err != nil {
 			return err
@@ -77,7 +71,7 @@ func (r *run) freshness(ctx context.Context) error {
 	})
 }
 
-// unlessDone leaves out the error of a query that was cut off because everything is done.
+// unlessDone leaves out the error of what was cut off because everything is done.
 func unlessDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
