@@ -1,6 +1,9 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 
+-- The small granules and compressed blocks of these tables are for the aggregator, which looks single people, records
+-- and cells up.
+
 -- Every version of every record that was accepted. Nothing here is a count: the newest version of a record decides
 -- what it says, and services/internal/uptake what it counts for.
 CREATE TABLE IF NOT EXISTS prevention.events
@@ -33,7 +36,7 @@ CREATE TABLE IF NOT EXISTS prevention.events
 ENGINE = ReplacingMergeTree(earliest)
 PARTITION BY (programme, season)
 ORDER BY (programme, person, record_id, time, precedence)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1
+SETTINGS index_granularity = 256, min_compress_block_size = 4096, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Accepted events, every version of every record. Person-level: never readable from Grafana.';
 
 -- Which keys of prevention.events hold versions of a record: a record that was corrected to another person or
@@ -51,7 +54,7 @@ CREATE TABLE IF NOT EXISTS prevention.records
 )
 ENGINE = ReplacingMergeTree(earliest)
 ORDER BY (record_id, programme, person, time, precedence)
-SETTINGS index_granularity = 256
+SETTINGS index_granularity = 256, min_compress_block_size = 4096
 COMMENT 'Where the versions of a record are kept. Person-level: never readable from Grafana.';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS prevention.records_from_events TO prevention.records AS

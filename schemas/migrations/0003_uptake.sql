@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS prevention.uptake_cells
 ENGINE = ReplacingMergeTree
 PARTITION BY (programme, season)
 ORDER BY (programme, season, place, system, level, code, quintile, day, id)
-SETTINGS index_granularity = 256;
+SETTINGS index_granularity = 256, min_compress_block_size = 4096;
 
 -- Eligible people in the same cells, computed with the areas of the same generation.
 CREATE TABLE IF NOT EXISTS prevention.eligible_cells

@@ -48,7 +48,7 @@ type Config struct {
 	// Interval is the shortest time between the starts of two ticks. Default 1 s.
 	Interval time.Duration
 	// Share is the share of the time that may be spent on ticks, over 0 to 1: after a tick of t the aggregator rests
-	// for at least t * (1 - Share) / Share. Default 0.5.
+	// for at least t * (1 - Share) / Share. Default 0.75.
 	Share float64
 	// Threads is how many threads one query may use. Default 1.
 	Threads int
@@ -75,7 +75,7 @@ func (c *Config) setDefaults() error {
 		c.Interval = time.Second
 	}
 	if c.Share == 0 {
-		c.Share = 0.5
+		c.Share = 0.75
 	}
 	if c.Share < 0 || c.Share > 1 {
 		return fmt.Errorf("rollup: share %v is not over 0 and at most 1", c.Share)
@@ -99,6 +99,8 @@ func (c *Config) setDefaults() error {
 type Aggregator struct {
 	config  Config
 	metrics *metrics
+
+	checkpoints sync.Mutex // Checkpoint is never called twice at once
 
 	mu         sync.Mutex // a tick and an audit never run at once
 	streams    []uint64   // creation times of all streams, earliest first
@@ -330,6 +332,8 @@ func (a *Aggregator) checkpoint(name string) error {
 	if a.config.Checkpoint == nil {
 		return nil
 	}
+	a.checkpoints.Lock()
+	defer a.checkpoints.Unlock()
 	return a.config.Checkpoint(name)
 }
 

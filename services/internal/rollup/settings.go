@@ -8,7 +8,7 @@ import (
 // Settings are an aggregator's as environment variables say them.
 type Settings struct {
 	Interval   time.Duration `envconfig:"GAPWATCH_AGGREGATOR_INTERVAL" default:"1s"`    // shortest time between two ticks
-	Share      float64       `envconfig:"GAPWATCH_AGGREGATOR_SHARE" default:"0.5"`      // of the time, over 0 to 1
+	Share      float64       `envconfig:"GAPWATCH_AGGREGATOR_SHARE" default:"0.75"`     // of the time, over 0 to 1
 	Threads    int           `envconfig:"GAPWATCH_AGGREGATOR_THREADS" default:"1"`      // of one query
 	Backlog    uint64        `envconfig:"GAPWATCH_AGGREGATOR_BACKLOG" default:"50000"`  // messages
 	AuditEvery time.Duration `envconfig:"GAPWATCH_AGGREGATOR_AUDIT_EVERY" default:"1h"` // 0: never

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
@@ -21,6 +23,7 @@ type people map[event.Pseudonym]struct{}
 // step publishes what came in after each programme's position, up to one position, and returns how many slices got a
 // new snapshot.
 func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (int, error) {
+	started := time.Now()
 	from := behind[0].from
 	for _, b := range behind {
 		if from.After(b.from) {
@@ -34,22 +37,32 @@ func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (
 	if err != nil {
 		return 0, err
 	}
-	var rows []publication
-	count := 0
-	for _, b := range behind {
-		changed := map[Cell]Counts{}
-		for _, h := range touched[b.programme.ID].histories {
-			h.step(b.from, to, a.areas, changed)
-		}
-		written, err := a.write(ctx, b, to, changed)
-		if err != nil {
-			return 0, err
-		}
-		rows = append(rows, written...)
-		count += len(written) - 1 // one is the programme's own
+	read := time.Since(started)
+	written := make([][]publication, len(behind))
+	var group errgroup.Group
+	group.SetLimit(sideBySide)
+	for i, b := range behind {
+		group.Go(func() (err error) {
+			changed := map[Cell]Counts{}
+			for _, h := range touched[b.programme.ID].histories {
+				h.step(b.from, to, a.areas, changed)
+			}
+			written[i], err = a.write(ctx, b, to, changed)
+			return err
+		})
 	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	rows := slices.Concat(written...)
+	count := len(rows) - len(behind) // one of each is the programme's own
+	a.config.Log.Debug("step", "to", to.Sequence, "slices", count, "read", read, "all", time.Since(started))
 	return count, a.publish(ctx, rows)
 }
+
+// sideBySide is how many programmes are read or written at once: while ClickHouse answers for one, the others are
+// computed.
+const sideBySide = 3
 
 // readLinks takes in the links between pseudonyms known at a position.
 func (a *Aggregator) readLinks(ctx context.Context, to Position) error {
@@ -118,12 +131,17 @@ func (a *Aggregator) touched(ctx context.Context, from, to Position) (map[string
 	if err := a.holders(ctx, keys(records), to, func(programme string, v arrival) { touch(programme, v.person) }); err != nil {
 		return nil, err
 	}
+	var group errgroup.Group
+	group.SetLimit(sideBySide)
 	for id, c := range touched {
-		if err := a.readHistories(ctx, c, to); err != nil {
-			return nil, fmt.Errorf("programme %s: %w", id, err)
-		}
+		group.Go(func() error {
+			if err := a.readHistories(ctx, c, to); err != nil {
+				return fmt.Errorf("programme %s: %w", id, err)
+			}
+			return nil
+		})
 	}
-	return touched, nil
+	return touched, group.Wait()
 }
 
 // holders calls found for every version of some records, in whichever programme and whoever's.
@@ -252,17 +270,15 @@ func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed
 func (a *Aggregator) values(ctx context.Context, b progress, extents map[slice]extent, cells map[Cell]Counts) (map[Cell]Counts, error) {
 	values := make(map[Cell]Counts, len(cells))
 	for some := range slices.Chunk(keys(cells), perQuery) {
-		var seasons, days []string
+		var seasons []string
 		tuples := make([]clickhouse.GroupSet, len(some))
 		for i, c := range some {
-			day := c.Day.String()
-			tuples[i] = clickhouse.GroupSet{Value: []any{c.Season, day, c.Place, c.System, string(c.Level), c.Code, c.Quintile}}
-			seasons, days = append(seasons, c.Season), append(days, day)
+			tuples[i] = clickhouse.GroupSet{Value: []any{c.Season, c.Place, c.System, string(c.Level), c.Code, c.Quintile, c.Day.String()}}
+			seasons = append(seasons, c.Season)
 		}
 		slices.Sort(seasons)
-		slices.Sort(days)
 		args := []any{clickhouse.Named("programme", b.programme.ID), clickhouse.Named("id", extents[slice{}].id),
-			clickhouse.Named("seasons", slices.Compact(seasons)), clickhouse.Named("days", slices.Compact(days)), clickhouse.Named("cells", tuples)}
+			clickhouse.Named("seasons", slices.Compact(seasons)), clickhouse.Named("cells", tuples)}
 		if err := a.each(ctx, "cells", args, func(rows driver.Rows) error {
 			var c Cell
 			var day int32

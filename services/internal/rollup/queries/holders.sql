@@ -1,5 +1,5 @@
 -- Every version of some records, whoever holds them.
 SELECT record_id, programme, person, toUnixTimestamp64Micro(time) AS micros, precedence, stream, sequence
 FROM prevention.records
-WHERE record_id IN (@records)
-  AND (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence))
+PREWHERE record_id IN (@records)
+WHERE (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence))

@@ -2,5 +2,5 @@
 SELECT person, record_id, toUnixTimestamp64Micro(time) AS micros, precedence, stream, sequence,
        toUInt8(status) AS status, toInt32(day) AS day, dose, season, lsoa, ethnicity, practice
 FROM prevention.events
-WHERE programme = @programme AND person IN (@people)
-  AND (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence))
+PREWHERE programme = @programme AND person IN (@people)
+WHERE (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence))
