@@ -73,10 +73,12 @@ func (r *run) freshness(ctx context.Context) error {
 
 // unlessDone leaves out the error of what was cut off because everything is done.
 func unlessDone(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 func (r *run) send(ctx context.Context, w *waiting) error {
