@@ -111,12 +111,11 @@ func Run(ctx context.Context, c Config) (Result, error) {
 
 // events are the events of a, b and c: flu jabs of one season, all of different people.
 func (r *run) events(each func(e *event.Event) error) error {
-	p := &population{}
 	prog, _ := r.set.Get(seasonProgram)
 	season, _ := prog.Season(seasonID)
 	for i := range uint64(r.Events) {
 		day := season.Start + dayOf(i)
-		e := p.event(r.set, seasonProgram, 1<<40+i, fmt.Sprintf("p-%012d", i), day.Time().Add(20*time.Hour), day)
+		e := eventOf(r.set, seasonProgram, 1<<40+i, fmt.Sprintf("p-%012d", i), day.Time().Add(20*time.Hour), day)
 		if err := each(&e); err != nil {
 			return err
 		}

@@ -82,7 +82,6 @@ func unlessDone(ctx context.Context, err error) error {
 }
 
 func (r *run) send(ctx context.Context, w *waiting) error {
-	p := &population{}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	started := time.Now()
@@ -95,7 +94,7 @@ func (r *run) send(ctx context.Context, w *waiting) error {
 		for due := int(time.Since(started).Seconds() * float64(r.Rate)); n < due; n++ {
 			prog := r.set.Programmes[n%len(r.set.Programmes)]
 			person := mix(uint64(n)) % uint64(r.Season) // mostly people that the season knows
-			e := p.event(r.set, prog.ID, person, fmt.Sprintf("f-%d", n), time.Now().UTC(), dayFor(prog, uint64(n)))
+			e := eventOf(r.set, prog.ID, person, fmt.Sprintf("f-%d", n), time.Now().UTC(), dayFor(prog, uint64(n)))
 			at := time.Now()
 			ack, err := r.js.PublishMsgAsync(stream.Message(event.Subject(&e), event.MsgID(&e), event.Encode(&e)))
 			if err != nil {

@@ -47,12 +47,8 @@ func country(ctx context.Context, conn driver.Conn) error {
 	return nil
 }
 
-// population makes people and their events. A person's area, practice and ethnicity follow from the number.
-type population struct {
-	rng *rand.Rand
-}
-
-func (p *population) event(set *programme.Set, programmeID string, person uint64, record string, made time.Time, day calendar.Day) event.Event {
+// eventOf makes an event of a person. The person's area, practice and ethnicity follow from the number.
+func eventOf(set *programme.Set, programmeID string, person uint64, record string, made time.Time, day calendar.Day) event.Event {
 	prog, _ := set.Get(programmeID)
 	e := event.Event{ID: record, Source: "urn:bench", Type: prog.EventType, Time: made, Record: record, Status: event.Completed,
 		PersonKey: "k1", Programme: programmeID, Day: day}
@@ -89,21 +85,21 @@ func mix(x uint64) uint64 {
 	return x ^ x>>33
 }
 
-// Season stores n events of one season in inserts as large as the collector's, and marks them handled: one in twenty
-// is a correction of an earlier record (of its day, area or person), one in fifty a retraction, one in fifty the same jab
-// from another system.
+// Season stores n events of one season in inserts as large as the collector's, and marks them handled: of a
+// hundred about two are the same jab from another system, two a corrected day, two a corrected person, two a retraction and
+// one a version that says the same later.
 func Season(ctx context.Context, conn driver.Conn, set *programme.Set, n int, progress func(done int)) error {
-	p := &population{rng: rand.New(rand.NewPCG(1, 1))}
+	rng := rand.New(rand.NewPCG(1, 1))
 	prog, _ := set.Get(seasonProgram)
 	season, _ := prog.Season(seasonID)
 	rows := make([]collect.Row, 0, rowsPerInsert)
 	handled := make([]collect.HandledRow, 0, rowsPerInsert)
 	people := uint64(0)
 	for i := range n {
-		roll := p.rng.IntN(100)
+		roll := rng.IntN(100)
 		person := people
 		if roll < 9 && people > 1000 {
-			person = p.rng.Uint64N(people)
+			person = rng.Uint64N(people)
 		} else {
 			people++
 		}
@@ -123,7 +119,7 @@ func Season(ctx context.Context, conn driver.Conn, set *programme.Set, n int, pr
 		default:
 			made = made.Add(96 * time.Hour)
 		}
-		e := p.event(set, seasonProgram, holder, record, made, day)
+		e := eventOf(set, seasonProgram, holder, record, made, day)
 		if roll >= 6 && roll < 8 && person != people-1 {
 			e.Status = event.EnteredInError
 			e.Version = event.NewVersion(&e)

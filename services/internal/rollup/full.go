@@ -33,12 +33,12 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 			return 0, fmt.Errorf("programme %s: eligible people: %w", p.ID, err)
 		}
 		for s := range extents {
-			changed[s] = s != slice{} // those that have become empty as well
+			changed[s] = true // those that have become empty as well
 		}
 		for i := range counted.series {
 			changed[counted.slice(counted.series[i].key)] = true
 		}
-		delete(changed, slice{})
+		delete(changed, slice{}) // the programme's own row
 	} else {
 		result, err := a.compare(ctx, p, counted)
 		if err != nil {

@@ -151,7 +151,7 @@ func (a *Aggregator) slicesOf(ctx context.Context, programme string) (map[slice]
 	return extents, err
 }
 
-// recordRow takes one row of people.sql or everybody.sql apart; positions are scanned only if at is given.
+// recordRow takes one row of people.sql apart, or of holders.sql, which has a part of it.
 type recordRow struct {
 	person, id uuid.UUID
 	micros     int64
