@@ -131,10 +131,13 @@ const (
 
 // codes that say that the data is at fault, or the set-up; everything else may pass. From ClickHouse's ErrorCodes.cpp.
 var verdicts = map[int32]Verdict{
-	6: Reject, 26: Reject, 27: Reject, 33: Reject, 38: Reject, 41: Reject, 53: Reject, 69: Reject, 70: Reject,
-	72: Reject, 117: Reject, 131: Reject, 252: Reject, 321: Reject, 349: Reject, 407: Reject, 469: Reject, 691: Reject,
+	6: Reject, 26: Reject, 27: Reject, 38: Reject, 41: Reject, 53: Reject, 69: Reject, 70: Reject,
+	72: Reject, 117: Reject, 131: Reject, tooManyParts: Reject, 321: Reject, 349: Reject, 407: Reject, 469: Reject, 691: Reject,
 	16: Stop, 47: Stop, 60: Stop, 62: Stop, 81: Stop, 192: Stop, 193: Stop, 194: Stop, 497: Stop, 516: Stop,
 }
+
+// tooManyParts is the code both of an insert into too many partitions and of a table whose merges lag behind.
+const tooManyParts = 252
 
 // Judge says what an error of the driver asks for. Not reaching ClickHouse is always Retry.
 func Judge(err error) Verdict {
@@ -144,6 +147,9 @@ func Judge(err error) Verdict {
 	}
 	var exception *clickhouse.Exception
 	if errors.As(err, &exception) {
+		if exception.Code == tooManyParts && !strings.Contains(exception.Message, "Too many partitions") {
+			return Retry // there is room again when the merges have caught up
+		}
 		return verdicts[exception.Code]
 	}
 	if strings.HasPrefix(err.Error(), "clickhouse [Append") || strings.Contains(err.Error(), "converting") {

@@ -71,7 +71,12 @@ func TestJudge(t *testing.T) {
 		err  error
 		want store.Verdict
 	}{
-		{exception(252), store.Reject}, // too many partitions
+		{&clickhouse.Exception{Code: 252, Message: "Too many partitions for single INSERT block (more than 100)."}, store.Reject},
+		// An overloaded server must not turn good events into dead letters.
+		{&clickhouse.Exception{Code: 252, Message: "Too many parts (3000 with average size of 1.00 KiB) in table 'prevention.events'. Merges are processing significantly slower than inserts"}, store.Retry},
+		{&clickhouse.Exception{Code: 252, Message: "Too many parts (100001) in all partitions in total in table 'prevention.events'."}, store.Retry},
+		{exception(469), store.Reject}, // violated constraint
+		{exception(33), store.Retry},   // the insert was cut off on its way
 		{exception(60), store.Stop},    // no such table
 		{exception(516), store.Stop},   // wrong password
 		{exception(241), store.Retry},  // memory limit
