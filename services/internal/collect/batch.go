@@ -248,6 +248,10 @@ func (b *batch) remove(ctx context.Context) error {
 		err := b.retry(ctx, "remove a message with an NHS number", func() error {
 			ctx, cancel := context.WithTimeout(ctx, natsTimeout)
 			defer cancel()
+			// The stream may have been deleted and made again: then another message has that sequence.
+			if there, err := st.GetMsg(ctx, m.Sequence); err == nil && !there.Time.Equal(m.Received) {
+				return nil
+			}
 			err := st.SecureDeleteMsg(ctx, m.Sequence)
 			if err == nil {
 				return nil

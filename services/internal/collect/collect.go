@@ -39,7 +39,7 @@ func New(config Config) (*Collector, error) {
 		return nil, err
 	}
 	c := &Collector{Config: config.withDefaults()}
-	c.decoder = &event.Decoder{Programmes: c.Programmes, Now: c.Now}
+	c.decoder = &event.Decoder{Programmes: c.Programmes, Now: config.Now}
 	var err error
 	if c.metrics, err = newMetrics(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("collector: %w", err)

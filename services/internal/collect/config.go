@@ -23,7 +23,7 @@ type Config struct {
 	Programmes *programme.Set              // required
 	Telemetry  *telemetry.Telemetry        // where metrics and readiness go; nil for nowhere
 	Logger     *slog.Logger                // nil for silence
-	Now        func() time.Time            // the clock that events are judged by; nil for the real one
+	Now        func() time.Time            // the clock that events are judged by; nil: each as of when JetStream took it
 	Streams    stream.Options              // how streams that do not exist yet are made
 	Prepare    func(context.Context) error // run at start, again and again until it succeeds (migrations); may be nil
 

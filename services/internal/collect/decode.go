@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gapwatch/services/internal/event"
@@ -36,7 +37,9 @@ func newMessages(fetched []jetstream.Msg) ([]Message, error) {
 }
 
 // Decode reads the messages with that many goroutines. It sets Rejection where a message can never be stored, and
-// returns the rows of the others in the messages' order.
+// returns the rows of the others in the messages' order. A decoder without a clock judges each message as of when
+// JetStream took it, so that a message that is delivered again, or to another collector, is judged alike: what was
+// once a dead letter must not be stored later, below a position that was counted.
 func Decode(decoder *event.Decoder, messages []Message, goroutines int) []Row {
 	rows := make([]Row, len(messages))
 	size := (len(messages) + goroutines - 1) / goroutines
@@ -45,8 +48,12 @@ func Decode(decoder *event.Decoder, messages []Message, goroutines int) []Row {
 		wait.Go(func() {
 			for i := from; i < min(from+size, len(messages)); i++ {
 				m := &messages[i]
-				e, rejection := decoder.Decode(m.Msg.Subject(), m.Msg.Data())
-				m.Rejection = rejection
+				now := m.Received
+				if decoder.Now != nil {
+					now = decoder.Now()
+				}
+				e, rejection := decoder.DecodeAt(m.Msg.Subject(), m.Msg.Data(), now)
+				m.Rejection = checkHeaders(m.Msg.Headers(), rejection)
 				rows[i] = Row{Event: e, Stream: m.Stream, Sequence: m.Sequence, Received: m.Received}
 			}
 		})
@@ -62,4 +69,31 @@ func Decode(decoder *event.Decoder, messages []Message, goroutines int) []Row {
 		}
 	}
 	return rows[:kept]
+}
+
+// checkHeaders looks for NHS numbers where the decoder does not: in the message's headers, which stay in the stream like
+// its payload.
+func checkHeaders(headers nats.Header, rejection *event.Rejection) *event.Rejection {
+	if rejection != nil && rejection.Identifying || !headersHold(headers) {
+		return rejection
+	}
+	if rejection == nil {
+		rejection = &event.Rejection{Reason: event.NHSNumber, Field: "header", Detail: "must not hold ten digits that pass for an NHS number"}
+	}
+	rejection.Identifying, rejection.Payload = true, false
+	return rejection
+}
+
+func headersHold(headers nats.Header) bool {
+	for name, values := range headers {
+		if event.HoldsNHSNumber([]byte(name)) {
+			return true
+		}
+		for _, value := range values {
+			if event.HoldsNHSNumber([]byte(value)) {
+				return true
+			}
+		}
+	}
+	return false
 }

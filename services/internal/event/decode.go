@@ -26,7 +26,7 @@ const (
 type Decoder struct {
 	// Programmes are those that events may belong to. Required; not changed while the decoder is in use.
 	Programmes *programme.Set
-	// Now is the clock that "in the future" is judged by. Required.
+	// Now is the clock that [Decoder.Decode] judges "in the future" by. Required for that.
 	Now func() time.Time
 
 	once     sync.Once
@@ -54,6 +54,11 @@ func (d *Decoder) start() {
 // Where several things are wrong the first of these is reported: size, encoding, JSON, something like an NHS number,
 // the CloudEvents attributes, data, the subject, the season.
 func (d *Decoder) Decode(subject string, payload []byte) (Event, *Rejection) {
+	return d.DecodeAt(subject, payload, d.Now())
+}
+
+// DecodeAt is Decode by another clock: now is the moment that "in the future" is judged by.
+func (d *Decoder) DecodeAt(subject string, payload []byte, now time.Time) (Event, *Rejection) {
 	d.once.Do(d.start)
 	s, _ := d.pool.Get().(*scratch)
 	if s == nil {
@@ -62,7 +67,7 @@ func (d *Decoder) Decode(subject string, payload []byte) (Event, *Rejection) {
 	defer d.pool.Put(s)
 
 	var e Event
-	rejection, parsed := d.decode(s, &e, subject, payload)
+	rejection, parsed := d.decode(s, &e, subject, payload, now)
 	if rejection == nil {
 		return e, nil
 	}
@@ -74,7 +79,7 @@ func (d *Decoder) Decode(subject string, payload []byte) (Event, *Rejection) {
 }
 
 // decode fills e. It also tells whether payload could be parsed, so that s.fields is that message's.
-func (d *Decoder) decode(s *scratch, e *Event, subject string, payload []byte) (_ *Rejection, parsed bool) {
+func (d *Decoder) decode(s *scratch, e *Event, subject string, payload []byte, now time.Time) (_ *Rejection, parsed bool) {
 	if len(payload) > MaxBytes {
 		return reject(TooLarge, "payload", "must have at most 1,048,576 bytes"), false
 	}
@@ -91,7 +96,6 @@ func (d *Decoder) decode(s *scratch, e *Event, subject string, payload []byte) (
 	if deep {
 		return reject(TooDeep, "payload", "must nest at most 32 objects and arrays"), true
 	}
-	now := d.Now()
 	if rejection := s.attributes(e, now); rejection != nil {
 		return rejection, true
 	}
