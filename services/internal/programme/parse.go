@@ -27,8 +27,8 @@ const MaxIDLength = 64
 
 var idRule = regexp.MustCompile(IDPattern)
 
-// Days outside these cannot be kept in a Date32 column.
-var firstDay, lastDay = calendar.Date(1900, 1, 1), calendar.Date(2299, 12, 31)
+// Counts start on day 0 at the earliest, and no later day than the last one fits into a Date32 column.
+var firstDay, lastDay = calendar.Day(0), calendar.Date(2299, 12, 31)
 
 // Load reads the programme file at path; an empty path means the one that is part of the binary. An error is for
 // stopping at start: it names file, line, field and rule of everything that is wrong.
