@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS prevention.lookups
     decile   UInt8                  COMMENT 'IMD decile, 1 = most deprived, 0 where the relation is no deprivation'
 )
 ENGINE = MergeTree
-ORDER BY (batch, relation, code, target);
+ORDER BY (batch, relation, code, target)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- What services/internal/area resolved from the look-ups in force.
 CREATE TABLE IF NOT EXISTS prevention.areas
@@ -53,7 +54,8 @@ CREATE TABLE IF NOT EXISTS prevention.areas
     rank_2025     UInt32                 COMMENT 'IMD 2025 rank, 1 = most deprived, 0 = unknown'
 )
 ENGINE = MergeTree
-ORDER BY (batch, lsoa);
+ORDER BY (batch, lsoa)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS prevention.names
 (
@@ -64,7 +66,8 @@ CREATE TABLE IF NOT EXISTS prevention.names
     name     String
 )
 ENGINE = MergeTree
-ORDER BY (batch, level, code);
+ORDER BY (batch, level, code)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS prevention.practices
 (
@@ -73,7 +76,8 @@ CREATE TABLE IF NOT EXISTS prevention.practices
     pcn      LowCardinality(String) COMMENT 'ODS code of its primary care network'
 )
 ENGINE = MergeTree
-ORDER BY (batch, practice);
+ORDER BY (batch, practice)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS prevention.eligible
 (
@@ -87,7 +91,8 @@ CREATE TABLE IF NOT EXISTS prevention.eligible
     eligible   UInt32                 COMMENT 'people'
 )
 ENGINE = MergeTree
-ORDER BY (batch, programme, season, valid_from, lsoa);
+ORDER BY (batch, programme, season, valid_from, lsoa)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS prevention.history
 (
@@ -102,6 +107,7 @@ CREATE TABLE IF NOT EXISTS prevention.history
 )
 ENGINE = MergeTree
 ORDER BY (batch, programme, season, geography, day, quintile)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Published series: counts that others published, never mixed with ours.';
 
 CREATE TABLE IF NOT EXISTS prevention.interventions
@@ -114,7 +120,8 @@ CREATE TABLE IF NOT EXISTS prevention.interventions
     label     String
 )
 ENGINE = MergeTree
-ORDER BY (batch, programme, geography, from_day);
+ORDER BY (batch, programme, geography, from_day)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS prevention.flags
 (
@@ -126,4 +133,5 @@ CREATE TABLE IF NOT EXISTS prevention.flags
     to_day   Date32 COMMENT 'last day; 2299-12-31 = no end known'
 )
 ENGINE = MergeTree
-ORDER BY (batch, code, label);
+ORDER BY (batch, code, label)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

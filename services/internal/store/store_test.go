@@ -39,9 +39,14 @@ func TestMigrateByManyAtOnceAndAgain(t *testing.T) {
 	if err := store.Migrate(ctx, url); err != nil {
 		t.Fatal(err)
 	}
-	var rows, uncommented uint64
+	var rows, unsynced, uncommented uint64
 	if err := conn.QueryRow(ctx, "SELECT count() FROM prevention.handled").Scan(&rows); err != nil || rows != 1 {
 		t.Errorf("%d rows after migrating again, want the 1 that was there (%v)", rows, err)
+	}
+	// What says that rows are there must not outlive them when the power goes: rows are on disk before it is written.
+	if err := conn.QueryRow(ctx, `SELECT count() FROM system.tables WHERE database = 'prevention' AND create_table_query NOT LIKE '%fsync_after_insert = 1%'
+		AND (name IN ('events', 'handled', 'loads', 'published') OR name IN (SELECT table FROM system.columns WHERE database = 'prevention' AND name = 'batch')) AND engine LIKE '%MergeTree'`).Scan(&unsynced); err != nil || unsynced != 0 {
+		t.Errorf("%d tables are not written to disk at once (%v)", unsynced, err)
 	}
 	// Grafana users read the columns' comments: what is kept per person must say so.
 	if err := conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = 'prevention' AND name IN ('events', 'records', 'links') AND comment NOT LIKE '%Person-level%'").Scan(&uncommented); err != nil || uncommented != 0 {
