@@ -54,7 +54,7 @@ CREATE TABLE IF NOT EXISTS prevention.records
 )
 ENGINE = ReplacingMergeTree(earliest)
 ORDER BY (record_id, programme, person, time, precedence)
-SETTINGS index_granularity = 256, min_compress_block_size = 4096
+SETTINGS index_granularity = 256, min_compress_block_size = 4096, fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Where the versions of a record are kept. Person-level: never readable from Grafana.';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS prevention.records_from_events TO prevention.records AS
@@ -71,6 +71,7 @@ CREATE TABLE IF NOT EXISTS prevention.links
 )
 ENGINE = ReplacingMergeTree(earliest)
 ORDER BY (person, previous)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Two pseudonyms of one person, made during a key change. Person-level: never readable from Grafana.';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS prevention.links_from_events TO prevention.links AS

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS prevention.uptake_cells
 ENGINE = ReplacingMergeTree
 PARTITION BY (programme, season)
 ORDER BY (programme, season, place, system, level, code, quintile, day, id)
-SETTINGS index_granularity = 256, min_compress_block_size = 4096;
+SETTINGS index_granularity = 256, min_compress_block_size = 4096, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Eligible people in the same cells, computed with the areas of the same generation.
 CREATE TABLE IF NOT EXISTS prevention.eligible_cells
@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS prevention.eligible_cells
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY programme
-ORDER BY (programme, generation, season, valid_from, place, system, level, code, quintile);
+ORDER BY (programme, generation, season, valid_from, place, system, level, code, quintile)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- One row in force per slice (programme, season, place): read its cells with base <= id <= this id, the greatest id of
 -- each cell. The row with an empty season and place is the programme's own: everything up to its id is published.

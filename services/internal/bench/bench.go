@@ -58,6 +58,8 @@ type run struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	result Result
+
+	aggregator *rollup.Aggregator // of d and e
 }
 
 // Run measures everything. It takes some minutes: most of them store the season.
@@ -226,9 +228,9 @@ func (r *run) pipeline(ctx context.Context) error {
 	return r.emptyEvents(ctx)
 }
 
-// poll asks every 20 ms until the answer is yes.
+// poll asks every 200 ms until the answer is yes.
 func poll(ctx context.Context, ask func() (bool, error)) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		if yes, err := ask(); yes || err != nil {
@@ -267,14 +269,14 @@ func (r *run) rollup(ctx context.Context) error {
 		}
 		uniq = time.Since(started)
 	}
-	aggregator, err := rollup.New(rollup.Config{ClickHouse: r.conn, Programmes: r.set, Threads: 2, Log: r.Log})
-	if err != nil {
+	var err error
+	if r.aggregator, err = rollup.New(rollup.Config{ClickHouse: r.conn, Programmes: r.set, Threads: 2, Log: r.Log}); err != nil {
 		return err
 	}
 	debug.FreeOSMemory()
 	peak := watchMemory()
 	started := time.Now()
-	if _, err := aggregator.Tick(ctx); err != nil {
+	if _, err := r.aggregator.Tick(ctx); err != nil {
 		return err
 	}
 	r.result.RollupS = time.Since(started).Seconds()

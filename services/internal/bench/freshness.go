@@ -13,7 +13,6 @@ import (
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/programme"
-	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/stream"
 )
 
@@ -32,16 +31,12 @@ type sent struct {
 // freshness publishes events of all programmes and places at a steady rate, with collector and aggregator at work, and
 // measures from just before each publish to when prevention.published says that its programme is published beyond it.
 func (r *run) freshness(ctx context.Context) error {
-	aggregator, err := rollup.New(rollup.Config{ClickHouse: r.conn, Programmes: r.set, Log: r.Log})
-	if err != nil {
-		return err
-	}
 	w := &waiting{of: map[string][]sent{}}
 	return r.collecting(ctx, func(ctx context.Context) error {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return aggregator.Run(ctx) })
+		group.Go(func() error { return r.aggregator.Run(ctx) })
 		group.Go(func() error {
 			defer stop()
 			if err := r.send(ctx, w); err != nil {

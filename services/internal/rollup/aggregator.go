@@ -109,6 +109,8 @@ type Aggregator struct {
 	linksUpTo  Position
 	left       map[event.RecordID]home // records that changed hands, as of leftAt: many programmes ask in one tick
 	leftAt     Position
+	shared     map[event.RecordID]struct{} // at least all records that changed hands, as of sharedUpTo: few, 40 bytes each
+	sharedUpTo Position
 	areas      *area.Index
 	areasAt    uint32 // the generation that areas are of
 	registered uint32 // the load that our programme file is
@@ -126,7 +128,7 @@ func New(config Config) (*Aggregator, error) {
 	if err := config.setDefaults(); err != nil {
 		return nil, err
 	}
-	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}}, nil
+	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}, shared: map[event.RecordID]struct{}{}}, nil
 }
 
 // ErrSuperseded says that another aggregator with another programme file has taken over. Stop: two files at once
@@ -199,11 +201,11 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	to, err := a.watermark(ctx)
+	ids, err := a.published(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	ids, err := a.published(ctx)
+	to, err := a.watermark(ctx, ids)
 	if err != nil {
 		return Result{}, err
 	}

@@ -7,12 +7,14 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"gapwatch/services/internal/programme"
 )
 
 // AuditResult says what a full recompute of everything found.
 type AuditResult struct {
 	Compared   int      // cells that are stored
-	Mismatches int      // cells that are stored wrongly, or not stored, or stored without cause
+	Mismatches int      // cells, of covered or eligible people, that are stored wrongly, or not stored, or without cause
 	Skipped    []string // programmes that another aggregator published meanwhile
 }
 
@@ -20,68 +22,79 @@ type AuditResult struct {
 // stored. A programme with a mismatch is logged, measured, and counted afresh. Rows that no snapshot reads any more
 // are removed. An error says what could not be read or written: retry.
 func (a *Aggregator) Audit(ctx context.Context) (AuditResult, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	defer func() { a.left = nil }()
 	var result AuditResult
-	for {
-		tick, err := a.tick(ctx)
-		if errors.Is(err, errOvertaken) {
-			continue
-		}
-		if err != nil {
-			return result, err
-		}
-		if !tick.Waiting {
-			break
-		}
-		a.waiting.since = a.waiting.since.Add(-a.config.Patience) // an audit does not wait for more to come
-	}
 	for _, p := range a.config.Programmes.Programmes {
-		before, err := a.slicesOf(ctx, p.ID)
-		if err != nil {
-			return result, err
-		}
-		at := before[slice{}]
-		if at.id == nil {
-			continue
-		}
-		_, position, err := readID(at.id, a.streams)
-		if err != nil {
-			return result, err
-		}
-		counted, err := a.countAll(ctx, p, position)
-		if err != nil {
-			return result, err
-		}
-		compared, err := a.compare(ctx, p, counted)
-		if err != nil {
-			return result, err
-		}
-		after, err := a.slicesOf(ctx, p.ID)
-		if err != nil {
-			return result, err
-		}
-		if after[slice{}].id.Cmp(at.id) != 0 {
-			result.Skipped = append(result.Skipped, p.ID)
-			continue
-		}
-		result.Compared += compared.compared
-		result.Mismatches += compared.wrong
-		if compared.wrong > 0 {
-			wrong := fmt.Errorf("programme %s: %d cells in %d slices differ from a full recompute", p.ID, compared.wrong, len(compared.changed))
-			if err := a.repair(ctx, p, wrong); err != nil {
-				a.config.Log.Warn("audit", "error", err)
-			}
-			continue
-		}
-		if err := a.compact(ctx, p.ID, before, counted); err != nil {
+		if err := a.auditOne(ctx, p, &result); err != nil {
 			return result, err
 		}
 	}
 	a.metrics.audits.Inc()
 	a.config.Log.Info("audit", "compared", result.Compared, "mismatches", result.Mismatches, "skipped", result.Skipped)
 	return result, nil
+}
+
+// auditOne publishes what is handled, of all programmes, and audits one of them: so no programme waits for the audit of
+// all the others.
+func (a *Aggregator) auditOne(ctx context.Context, p *programme.Programme, result *AuditResult) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer func() { a.left = nil }()
+	for {
+		tick, err := a.tick(ctx)
+		if errors.Is(err, errOvertaken) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !tick.Waiting {
+			break
+		}
+		a.waiting.since = a.waiting.since.Add(-a.config.Patience) // an audit does not wait for more to come
+	}
+	before, err := a.slicesOf(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	at := before[slice{}]
+	if at.id == nil {
+		return nil
+	}
+	_, position, err := readID(at.id, a.streams)
+	if err != nil {
+		return err
+	}
+	counted, err := a.countAll(ctx, p, position)
+	if err != nil {
+		return err
+	}
+	compared, err := a.compare(ctx, counted, "stored", clickhouse.Named("programme", p.ID))
+	if err != nil {
+		return err
+	}
+	wrongEligible, err := a.wrongEligible(ctx, p)
+	if err != nil {
+		return err
+	}
+	after, err := a.slicesOf(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if after[slice{}].id.Cmp(at.id) != 0 {
+		result.Skipped = append(result.Skipped, p.ID)
+		return nil
+	}
+	result.Compared += compared.compared
+	result.Mismatches += compared.wrong + wrongEligible
+	if compared.wrong+wrongEligible > 0 {
+		wrong := fmt.Errorf("programme %s: %d cells in %d slices, and the eligible people of %d cells, differ from a full recompute",
+			p.ID, compared.wrong, len(compared.changed), wrongEligible)
+		if err := a.repair(ctx, p, wrong); err != nil {
+			a.config.Log.Warn("audit", "error", err)
+		}
+		return nil
+	}
+	return a.compact(ctx, p.ID, before, counted)
 }
 
 // compact keeps prevention.uptake_cells from growing with every step: rows below every base are removed, and where the

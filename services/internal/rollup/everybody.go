@@ -87,6 +87,9 @@ func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to P
 		var order []rowOrder
 		var records []uptake.Record
 		for buffer := range full {
+			if uint64(len(buffer)) > math.MaxUint32 {
+				return errors.New("one portion of pseudonyms has more rows than can be counted: pseudonyms are not spread evenly")
+			}
 			order = sortRows(buffer, order[:0])
 			for i := 0; i < len(order); {
 				person := buffer[order[i].at:][:16]
@@ -127,12 +130,11 @@ func (a *Aggregator) portion(ctx context.Context, p *programme.Programme, to Pos
 		if cap(buffer)-len(buffer) < rowWidth*1024 {
 			buffer = slices.Grow(buffer, max(len(buffer)/2, rowWidth*portionRows/2))
 		}
-		space := (cap(buffer) - len(buffer)) / rowWidth * rowWidth
-		n, err := io.ReadFull(reader, buffer[len(buffer):][:space])
+		n, err := reader.Read(buffer[len(buffer):cap(buffer)])
 		buffer = buffer[:len(buffer)+n]
 		switch {
 		case err == nil:
-		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.EOF): // and nothing else: an answer that is cut off ends with ErrUnexpectedEOF
 			if len(buffer)%rowWidth != 0 {
 				return nil, fmt.Errorf("everybody: the answer ends within a row: %w", io.ErrUnexpectedEOF)
 			}

@@ -28,6 +28,7 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 		return 0, err
 	}
 	changed := map[slice]bool{}
+	id := snapshotID(generation, to)
 	if fresh {
 		if err := a.writeEligible(ctx, p, generation); err != nil {
 			return 0, fmt.Errorf("programme %s: eligible people: %w", p.ID, err)
@@ -40,13 +41,14 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 		}
 		delete(changed, slice{}) // the programme's own row
 	} else {
-		result, err := a.compare(ctx, p, counted)
+		// A slice whose published cells are right may still hold rows that a step which was cut off left behind, and which
+		// the next step in it would publish: compare with those as well.
+		result, err := a.compare(ctx, counted, "stored_until", clickhouse.Named("programme", p.ID), clickhouse.Named("id", id))
 		if err != nil {
 			return 0, err
 		}
 		changed = result.changed
 	}
-	id := snapshotID(generation, to)
 	rows := []publication{{programme: p.ID, extent: extent{id, id}}}
 	for s := range changed {
 		rows = append(rows, publication{p.ID, s, extent{id, id}})
@@ -151,19 +153,23 @@ func (a *Aggregator) leftRecords(ctx context.Context, to Position) (map[event.Re
 		if newest, ok := left[event.RecordID(id)]; !ok || newest.version.Less(h.version) {
 			left[event.RecordID(id)] = h
 		}
+		a.shared[event.RecordID(id)] = struct{}{}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	a.left, a.leftAt = left, to
+	if to.After(a.sharedUpTo) {
+		a.sharedUpTo = to
+	}
 	return left, nil
 }
 
-// compare holds what was counted against what is published.
-func (a *Aggregator) compare(ctx context.Context, p *programme.Programme, counted *tally) (comparison, error) {
+// compare holds what was counted against the cells that a query reads.
+func (a *Aggregator) compare(ctx context.Context, counted *tally, query string, args ...any) (comparison, error) {
 	result := comparison{changed: map[slice]bool{}}
-	if err := ReadCells(ctx, a.config.ClickHouse, p.ID, func(c Cell, n Counts) error {
+	if err := readCells(ctx, a.config.ClickHouse, query, args, func(c Cell, n Counts) error {
 		counted.matches(c, n, &result)
 		return nil
 	}); err != nil {
@@ -173,10 +179,10 @@ func (a *Aggregator) compare(ctx context.Context, p *programme.Programme, counte
 	return result, nil
 }
 
-// writeEligible stores a programme's eligible people by cell, under the areas of a generation.
-func (a *Aggregator) writeEligible(ctx context.Context, p *programme.Programme, generation uint32) error {
-	eligible := map[Cell]uint64{} // the cell's day is valid_from
-	if err := reference.Eligible(ctx, a.config.ClickHouse, p.ID, func(row reference.EligibleRow) error {
+// eligible counts a programme's eligible people by cell, under the areas in force. The cell's day is valid_from.
+func (a *Aggregator) eligible(ctx context.Context, p *programme.Programme) (map[Cell]uint64, error) {
+	eligible := map[Cell]uint64{}
+	err := reference.Eligible(ctx, a.config.ClickHouse, p.ID, func(row reference.EligibleRow) error {
 		for _, c := range cellsOf(a.areas, row.Season, row.ValidFrom, uptake.Group{LSOA: row.LSOA, Ethnicity: row.Ethnicity, Practice: row.Practice}) {
 			if c.Level == PCN && row.Practice == "" || c.Level == Ethnicity && row.Ethnicity == "" {
 				continue // a denominator without practice or ethnicity says nothing at that level
@@ -184,7 +190,37 @@ func (a *Aggregator) writeEligible(ctx context.Context, p *programme.Programme, 
 			eligible[c] += uint64(row.Eligible)
 		}
 		return nil
+	})
+	return eligible, err
+}
+
+// wrongEligible is in how many cells the published eligible people differ from those in force.
+func (a *Aggregator) wrongEligible(ctx context.Context, p *programme.Programme) (wrong int, err error) {
+	eligible, err := a.eligible(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	if err := ReadEligible(ctx, a.config.ClickHouse, p.ID, func(c Cell, n uint64) error {
+		if eligible[c] != n {
+			wrong++
+		}
+		delete(eligible, c)
+		return nil
 	}); err != nil {
+		return 0, err
+	}
+	for _, n := range eligible {
+		if n > 0 {
+			wrong++
+		}
+	}
+	return wrong, nil
+}
+
+// writeEligible stores a programme's eligible people by cell, under a generation.
+func (a *Aggregator) writeEligible(ctx context.Context, p *programme.Programme, generation uint32) error {
+	eligible, err := a.eligible(ctx, p)
+	if err != nil {
 		return err
 	}
 	cells := keys(eligible)

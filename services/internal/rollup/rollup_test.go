@@ -1,9 +1,11 @@
 package rollup_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -424,9 +426,15 @@ func TestAuditFindsAndMendsWhatIsWrong(t *testing.T) {
 		"ALTER TABLE prevention.uptake_cells UPDATE newly = newly + 1 WHERE level = 'neighbourhood' SETTINGS mutations_sync = 1",
 		"DELETE FROM prevention.uptake_cells WHERE level = 'pcn'",
 		"INSERT INTO prevention.uptake_cells (programme, season, day, place, system, level, code, quintile, id, newly) SELECT programme, season, day, place, system, level, 'ghost', quintile, id, 1 FROM prevention.uptake_cells LIMIT 1",
+		"ALTER TABLE prevention.eligible_cells UPDATE eligible = eligible + 1 WHERE level = 'neighbourhood' SETTINGS mutations_sync = 1",
+		"DELETE FROM prevention.eligible_cells WHERE programme = 'flu-65'",
 	} {
 		b := newBench(t)
-		c := cases.Case{Title: "audit", Programme: "flu-65", Events: []cases.Event{{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}}}
+		c := cases.Case{Title: "audit", Programme: "flu-65", Events: []cases.Event{{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}},
+			Eligible: []cases.Eligible{{Season: "2024-25", Since: "2024-10-03", Area: "north-1", People: 100}}}
+		if err := b.country.InsertEligible(t.Context(), b.conn, 2, c); err != nil {
+			t.Fatal(err)
+		}
 		a := b.aggregator(nil)
 		b.put(b.decode(&c, 0))
 		b.tick(a)
@@ -493,5 +501,72 @@ func TestCompactionKeepsTheNumbers(t *testing.T) {
 	b.audit(a)
 	if diff := cmp.Diff(before, b.cells("flu-65")); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a step left behind that was cut off before it published must not come to light when another slice moves on.
+func TestRowsOfACutOffStepStayHidden(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "cut off", Programme: "flu-65", Events: []cases.Event{
+		{Record: "0", Person: "z", On: "2024-10-12", Area: "north-1"},
+		{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1", Made: "2024-11-01T00:00:00Z"},
+		{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1", Made: "2024-11-02T00:00:00Z", Status: "entered-in-error"},
+		{Record: "2", Person: "b", On: "2024-10-11", Area: "north-1"}}}
+	b.put(b.decode(&c, 0))
+	b.tick(b.aggregator(nil))
+	b.put(b.decode(&c, 1))
+	crash := errors.New("crash")
+	if _, err := b.aggregator(func(c *rollup.Config) {
+		c.Checkpoint = func(name string) error {
+			if name == "published" {
+				return crash
+			}
+			return nil
+		}
+	}).Tick(context.Background()); !errors.Is(err, crash) {
+		t.Fatal(err)
+	}
+	b.put(b.decode(&c, 2))
+	b.tick(b.aggregator(func(c *rollup.Config) { c.Backlog, c.Patience = 1, time.Nanosecond }))
+	b.put(b.decode(&c, 3))
+	a := b.aggregator(nil)
+	b.tick(a)
+	b.audit(a)
+}
+
+// cut is ClickHouse going away in the middle of an answer, at the end of a row.
+type cut struct{ driver.Conn }
+
+type cutBody struct {
+	io.Reader
+	io.Closer
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func (c cut) QueryFormat(ctx context.Context, format, query string, args ...any) (io.ReadCloser, error) {
+	body, err := c.Conn.QueryFormat(ctx, format, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	all, err := io.ReadAll(body)
+	if err != nil {
+		return nil, err
+	}
+	return cutBody{io.MultiReader(bytes.NewReader(all[:min(len(all), 79)]), failing{}), body}, nil
+}
+
+func TestAnAnswerThatIsCutOffIsNoAnswer(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "cut", Programme: "flu-65", Events: []cases.Event{
+		{Record: "0", Person: "z", On: "2024-10-12", Area: "north-1"},
+		{Record: "2", Person: "b", On: "2024-10-11", Area: "north-1"}}}
+	b.put(b.decode(&c, 0), b.decode(&c, 1))
+	a := b.aggregator(func(c *rollup.Config) { c.ClickHouse = cut{b.conn} })
+	_, err := a.Tick(context.Background())
+	if err == nil {
+		t.Errorf("an answer that was cut off was published: %v", b.cells("flu-65"))
 	}
 }

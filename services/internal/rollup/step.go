@@ -108,8 +108,17 @@ func (a *Aggregator) touched(ctx context.Context, from, to Position) (map[string
 			c.people[p] = struct{}{}
 		}
 	}
+	if a.sharedUpTo == (Position{}) {
+		if _, err := a.leftRecords(ctx, to); err != nil {
+			return nil, err
+		}
+	}
+	since := from
+	if since.After(a.sharedUpTo) {
+		since = a.sharedUpTo
+	}
 	records := map[uuid.UUID]struct{}{}
-	between := append(upTo(to), clickhouse.Named("from_stream", from.Stream), clickhouse.Named("from_sequence", from.Sequence))
+	between := append(upTo(to), clickhouse.Named("from_stream", since.Stream), clickhouse.Named("from_sequence", since.Sequence))
 	if err := a.each(ctx, "arrivals", between, func(rows driver.Rows) error {
 		var programme string
 		var person, record, previous uuid.UUID
@@ -118,6 +127,9 @@ func (a *Aggregator) touched(ctx context.Context, from, to Position) (map[string
 			return err
 		}
 		records[record] = struct{}{}
+		if !at.After(from) {
+			return nil // it is only seen for the first time by this aggregator
+		}
 		touch(programme, event.Pseudonym(person))
 		if previous != uuid.Nil && a.links.newSince(event.Pseudonym(person), event.Pseudonym(previous), from) {
 			for id := range touched { // two people become one in every programme
@@ -128,8 +140,23 @@ func (a *Aggregator) touched(ctx context.Context, from, to Position) (map[string
 	}); err != nil {
 		return nil, err
 	}
-	if err := a.holders(ctx, keys(records), to, func(programme string, v arrival) { touch(programme, v.person) }); err != nil {
+	type key struct {
+		programme string
+		person    event.Pseudonym
+	}
+	holder := make(map[event.RecordID]key, len(records))
+	if err := a.holders(ctx, keys(records), to, func(programme string, v arrival) {
+		touch(programme, v.person)
+		k := key{programme, v.person}
+		if first, ok := holder[v.ID]; ok && first != k {
+			a.shared[v.ID] = struct{}{}
+		}
+		holder[v.ID] = k
+	}); err != nil {
 		return nil, err
+	}
+	if to.After(a.sharedUpTo) {
+		a.sharedUpTo = to
 	}
 	var group errgroup.Group
 	group.SetLimit(sideBySide)
@@ -201,7 +228,11 @@ func (a *Aggregator) readHistories(ctx context.Context, c *concerned, to Positio
 		}
 	}
 	// Versions that others hold tell when a record has left.
-	return a.holders(ctx, keys(records), to, func(programme string, v arrival) {
+	shared := slices.DeleteFunc(keys(records), func(id uuid.UUID) bool {
+		_, is := a.shared[event.RecordID(id)]
+		return !is
+	})
+	return a.holders(ctx, shared, to, func(programme string, v arrival) {
 		v.elsewhere = true
 		for _, h := range records[uuid.UUID(v.ID)] {
 			if programme != c.programme.ID || of[v.person] != h { // its own were read in full above

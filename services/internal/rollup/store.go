@@ -18,8 +18,8 @@ import (
 //go:embed queries/*.sql
 var queries embed.FS
 
-// bigQuery lets a query name thousands of people or cells.
-var bigQuery = clickhouse.Settings{"max_query_size": 64 << 20, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000}
+// bigQuery lets a query name thousands of people or cells, and keeps it to one thread: several run side by side.
+var bigQuery = clickhouse.Settings{"max_query_size": 64 << 20, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000, "max_threads": 1}
 
 // perQuery is how many people, records or cells one query names at most.
 const perQuery = 10_000
@@ -75,8 +75,9 @@ func (a *Aggregator) insert(ctx context.Context, table string, rows int, row fun
 	return nil
 }
 
-// watermark is the position up to which every message is handled: nothing at or before it can appear any more.
-func (a *Aggregator) watermark(ctx context.Context) (Position, error) {
+// watermark is the position up to which every message is handled: nothing at or before it can appear any more. It
+// is looked for from where the last one was, or from what is published.
+func (a *Aggregator) watermark(ctx context.Context, published map[string]*big.Int) (Position, error) {
 	var streams []uint64
 	if err := a.each(ctx, "streams", nil, func(rows driver.Rows) error {
 		var s uint64
@@ -87,6 +88,15 @@ func (a *Aggregator) watermark(ctx context.Context) (Position, error) {
 		return Position{}, err
 	}
 	a.streams = streams
+	for _, id := range published {
+		_, at, err := readID(id, streams)
+		if err != nil {
+			return Position{}, err
+		}
+		if at.After(a.handled) {
+			a.handled = at
+		}
+	}
 	for i := len(streams) - 1; i >= 0; i-- {
 		at := Position{Stream: streams[i]}
 		if a.handled.Stream == at.Stream {
