@@ -28,10 +28,10 @@ type Measures struct {
 	Uptake     [5]Measure  // of each quintile; Wilson's interval: see [UptakeOf]
 	Gap        Measure     // uptake of quintile 5 less that of quintile 1: see [GapOf]
 	Ratio      Measure     // uptake of quintile 1 over that of quintile 5; Katz's interval
-	SII        Measure     // logit
-	RII        Measure     // logit
-	LinearSII  Measure     //
-	LinearRII  Measure     //
+	SII        Measure     // on the logit scale: the headline
+	RII        Measure     // on the logit scale
+	LinearSII  Measure     // on the scale of uptake itself
+	LinearRII  Measure     // on the scale of uptake itself; Fieller's interval
 	Short      [5]People   // people of each quintile short to the best one: see [ShortToBest]
 	ShortAll   People      // the sum of Short, where all five are computed
 	BiggestWin Result[Win] // see [BiggestWinOf]

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/inequality"
@@ -83,20 +84,21 @@ func read(ctx context.Context, o Options) (map[day]*inequality.Quintiles, error)
 		return nil, explain(err, name)
 	}
 	days := map[day]*inequality.Quintiles{}
-	strings := map[string]string{} // one copy of each name: a row's is part of the whole row
-	intern := func(s string) string {
-		if one, ok := strings[s]; ok {
-			return one
+	names := map[string]string{}
+	one := func(name string) string { // one copy of each: that of a row keeps the whole row in memory
+		if copied, ok := names[name]; ok {
+			return copied
 		}
-		strings[s] = s
-		return s
+		name = strings.Clone(name)
+		names[name] = name
+		return name
 	}
 	for _, file := range plan.Files {
 		if file.Kind != load.History {
 			return nil, fmt.Errorf("%s: holds %s, not a series; %s", name, file.Kind, columns)
 		}
 		err := file.EachHistory(ctx, func(r load.HistoryRow) error {
-			k := day{intern(r.Programme), intern(r.Season), intern(r.Geography), r.Day}
+			k := day{one(r.Programme), one(r.Season), one(r.Geography), r.Day}
 			q := days[k]
 			if q == nil {
 				q = &inequality.Quintiles{}
