@@ -169,7 +169,8 @@ type Release struct {
 
 // FromReleases turns releases, in order of Known, into arrivals: what each release has more than the one before it, by
 // the last day of each interval between neighbouring days of the newest release. What the first release already has is left
-// out, since when it became known is not in it. With fewer than two releases there are no arrivals.
+// out, since when it became known is not in it. All releases must count the same eligible people: one that redefines them
+// revises every day, which is not lateness; start again with it. With fewer than two releases there are no arrivals.
 func FromReleases(releases []Release) []Arrivals {
 	if len(releases) < 2 {
 		return nil
