@@ -12,7 +12,8 @@ type Area struct {
 	Place         string // local authority
 	System        string // ICB
 	Region        string
-	Quintile      uint8 // 1 = most deprived fifth of England to 5 = least, 0 = unknown
+	Quintile      uint8  // 1 = most deprived fifth of England to 5 = least, 0 = unknown
+	Rank          uint32 // in the national ranking, 1 = most deprived, 0 = unknown
 }
 
 // Index answers where an LSOA (2011 or 2021 code) lies and which PCN a practice belongs to, under one edition of the IMD.

@@ -42,9 +42,9 @@ func (r Resolved) Area(edition int) Area {
 	a := Area{Neighbourhood: r.Neighbourhood, Place: r.Place, System: r.System, Region: r.Region}
 	switch edition {
 	case 2019:
-		a.Quintile = r.Quintile2019
+		a.Quintile, a.Rank = r.Quintile2019, r.Rank2019
 	case 2025:
-		a.Quintile = r.Quintile2025
+		a.Quintile, a.Rank = r.Quintile2025, r.Rank2025
 	}
 	return a
 }

@@ -128,10 +128,10 @@ func TestQuintile(t *testing.T) {
 }
 
 func TestIndexFindsByEdition(t *testing.T) {
-	r := area.Resolved{LSOA: "E01000001", Neighbourhood: "n", Place: "p", System: "s", Region: "r", Quintile2019: 2, Quintile2025: 4}
+	r := area.Resolved{LSOA: "E01000001", Neighbourhood: "n", Place: "p", System: "s", Region: "r", Quintile2019: 2, Quintile2025: 4, Rank2019: 20, Rank2025: 40}
 	for edition, quintile := range map[int]uint8{2019: 2, 2025: 4} {
 		ix := area.NewIndex(map[string]area.Area{r.LSOA: r.Area(edition)}, map[string]string{"A81001": "U12345"})
-		want := area.Area{Neighbourhood: "n", Place: "p", System: "s", Region: "r", Quintile: quintile}
+		want := area.Area{Neighbourhood: "n", Place: "p", System: "s", Region: "r", Quintile: quintile, Rank: uint32(quintile) * 10}
 		if got := ix.Find("E01000001"); got != want {
 			t.Errorf("%d: %+v, want %+v", edition, got, want)
 		}

@@ -117,16 +117,16 @@ func TestLookupsBecomeAreas(t *testing.T) {
 		t.Errorf("load %d, areas %+v", report.Load, report.Areas)
 	}
 	moors := area.Area{System: "E54000001", Region: "E12000001"}
-	lies := func(msoa, place string, quintile uint8) area.Area {
+	lies := func(msoa, place string, quintile uint8, rank uint32) area.Area {
 		a := moors
-		a.Neighbourhood, a.Place, a.Quintile = msoa, place, quintile
+		a.Neighbourhood, a.Place, a.Quintile, a.Rank = msoa, place, quintile, rank
 		return a
 	}
 	for edition, want := range map[int]map[string]area.Area{
-		2019: {"E01000001": lies("E02000001", "E06000001", 1), "E01000002": lies("E02000002", "", 2),
-			"E01000021": lies("E02000002", "E06000001", 2), "E01000022": lies("E02000002", "E06000002", 2), "E01000003": {}, "": {}},
-		2025: {"E01000001": lies("E02000001", "E06000001", 2), "E01000002": lies("E02000002", "", 0),
-			"E01000021": lies("E02000002", "E06000001", 1), "E01000022": lies("E02000002", "E06000002", 2), "E01000003": {}, "": {}},
+		2019: {"E01000001": lies("E02000001", "E06000001", 1, 5), "E01000002": lies("E02000002", "", 2, 9),
+			"E01000021": lies("E02000002", "E06000001", 2, 9), "E01000022": lies("E02000002", "E06000002", 2, 9), "E01000003": {}, "": {}},
+		2025: {"E01000001": lies("E02000001", "E06000001", 2, 7), "E01000002": lies("E02000002", "", 0, 0),
+			"E01000021": lies("E02000002", "E06000001", 1, 6), "E01000022": lies("E02000002", "E06000002", 2, 8), "E01000003": {}, "": {}},
 	} {
 		ix := areas(t, conn, edition)
 		for lsoa, a := range want {
@@ -423,7 +423,7 @@ func TestLoadersAtTheSameTime(t *testing.T) {
 		t.Errorf("loads were made %v, want each number from 1 to %d once", made, len(contents)-1)
 	}
 	if got, want := areas(t, conn, 2025).Find("E01000021"), (area.Area{Neighbourhood: "E02000002", Place: "E06000001", System: "E54000001",
-		Region: "E12000001", Quintile: 1}); got != want {
+		Region: "E12000001", Quintile: 1, Rank: 6}); got != want {
 		t.Errorf("E01000021 lies in %+v, want %+v", got, want)
 	}
 	if got := eligible(t, conn, "flu-65"); len(got) != 4 {

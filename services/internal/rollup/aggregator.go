@@ -102,19 +102,21 @@ type Aggregator struct {
 
 	checkpoints sync.Mutex // Checkpoint is never called twice at once
 
-	mu         sync.Mutex // a tick and an audit never run at once
-	streams    []uint64   // creation times of all streams, earliest first
-	handled    Position   // the watermark last seen
-	links      links
-	linksUpTo  Position
-	left       map[event.RecordID]home // records that changed hands, as of leftAt: many programmes ask in one tick
-	leftAt     Position
-	shared     map[event.RecordID]struct{} // at least all records that changed hands, as of sharedUpTo: few, 40 bytes each
-	sharedUpTo Position
-	areas      *area.Index
-	areasAt    uint32 // the generation that areas are of
-	registered uint32 // the load that our programme file is
-	waiting    backlog
+	mu           sync.Mutex // a tick and an audit never run at once
+	streams      []uint64   // creation times of all streams, earliest first
+	handled      Position   // the watermark last seen
+	links        links
+	linksUpTo    Position
+	left         map[event.RecordID]home // records that changed hands, as of leftAt: many programmes ask in one tick
+	leftAt       Position
+	shared       map[event.RecordID]struct{} // at least all records that changed hands, as of sharedUpTo: few, 40 bytes each
+	sharedUpTo   Position
+	areas        *area.Index
+	areasAt      uint32 // the generation that areas are of
+	fifths       grounds
+	generationOf map[string]uint32 // of each programme's eligible people
+	registered   uint32            // the load that our programme file is
+	waiting      backlog
 }
 
 // backlog is a pile of unread messages that may still grow.
@@ -128,7 +130,7 @@ func New(config Config) (*Aggregator, error) {
 	if err := config.setDefaults(); err != nil {
 		return nil, err
 	}
-	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}, shared: map[event.RecordID]struct{}{}}, nil
+	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}, shared: map[event.RecordID]struct{}{}, fifths: grounds{of: map[string]fifths{}}}, nil
 }
 
 // ErrSuperseded says that another aggregator with another programme file has taken over. Stop: two files at once
@@ -310,6 +312,7 @@ func (a *Aggregator) inForce(ctx context.Context) (map[string]uint32, error) {
 		}
 		a.areas, a.areasAt = index, generations[""]
 	}
+	a.generationOf = generations
 	return generations, nil
 }
 

@@ -88,14 +88,18 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 	if err != nil {
 		return nil, err
 	}
+	where, err := a.ground(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	var (
-		counted = newTally(a.areas)
-		where   = located(a.areas)
+		counted = newTally(where)
+		known   = located(where)
 		changes []uptake.Change
 		linked  = map[event.Pseudonym][]uptake.Record{} // people of several pseudonyms, by the least of them
 	)
 	count := func(records []uptake.Record) error {
-		changes = uptake.Changes(changes[:0], p, records, where)
+		changes = uptake.Changes(changes[:0], p, records, known)
 		for i := range changes {
 			if err := counted.add(&changes[i]); err != nil {
 				return err
@@ -182,8 +186,12 @@ func (a *Aggregator) compare(ctx context.Context, counted *tally, query string, 
 // eligible counts a programme's eligible people by cell, under the areas in force. The cell's day is valid_from.
 func (a *Aggregator) eligible(ctx context.Context, p *programme.Programme) (map[Cell]uint64, error) {
 	eligible := map[Cell]uint64{}
-	err := reference.Eligible(ctx, a.config.ClickHouse, p.ID, func(row reference.EligibleRow) error {
-		for _, c := range cellsOf(a.areas, row.Season, row.ValidFrom, uptake.Group{LSOA: row.LSOA, Ethnicity: row.Ethnicity, Practice: row.Practice}) {
+	where, err := a.ground(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	err = reference.Eligible(ctx, a.config.ClickHouse, p.ID, func(row reference.EligibleRow) error {
+		for _, c := range cellsOf(where, row.Season, row.ValidFrom, uptake.Group{LSOA: row.LSOA, Ethnicity: row.Ethnicity, Practice: row.Practice}) {
 			if c.Level == PCN && row.Practice == "" || c.Level == Ethnicity && row.Ethnicity == "" {
 				continue // a denominator without practice or ethnicity says nothing at that level
 			}

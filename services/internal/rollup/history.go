@@ -36,7 +36,7 @@ type history struct {
 }
 
 // counts are the cells that the person counts in, as of a position.
-func (h *history) counts(at Position, ix *area.Index) map[Cell]Counts {
+func (h *history) counts(at Position, ix ground) map[Cell]Counts {
 	known := make([]arrival, 0, len(h.arrivals))
 	for _, a := range h.arrivals {
 		if !a.at.After(at) {
@@ -90,14 +90,14 @@ func (h *history) canonical(person event.Pseudonym, at Position) event.Pseudonym
 }
 
 // located tells the counting rules whether the look-ups know an LSOA.
-func located(ix *area.Index) func(string) bool {
+func located(ix ground) func(string) bool {
 	return func(lsoa string) bool { return lsoa != "" && ix.Find(lsoa) != area.Area{} }
 }
 
 // step adds to changed how the person's counts differ between two positions. It names every cell that the person
 // counted in at any position between, changed or not: an aggregator that publishes after a longer step must overwrite
 // whatever one with shorter steps may have written for these cells.
-func (h *history) step(from, to Position, ix *area.Index, changed map[Cell]Counts) {
+func (h *history) step(from, to Position, ix ground, changed map[Cell]Counts) {
 	stops := []Position{}
 	for _, a := range h.arrivals {
 		if a.at.After(from) && !a.at.After(to) {

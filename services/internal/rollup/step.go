@@ -43,9 +43,13 @@ func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (
 	group.SetLimit(sideBySide)
 	for i, b := range behind {
 		group.Go(func() (err error) {
+			where, err := a.ground(ctx, b.programme)
+			if err != nil {
+				return err
+			}
 			changed := map[Cell]Counts{}
 			for _, h := range touched[b.programme.ID].histories {
-				h.step(b.from, to, a.areas, changed)
+				h.step(b.from, to, where, changed)
 			}
 			written[i], err = a.write(ctx, b, to, changed)
 			return err

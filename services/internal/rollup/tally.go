@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gapwatch/services/internal/area"
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/uptake"
 )
@@ -14,7 +13,7 @@ import (
 // tally counts everybody of a programme. It holds four bytes a count, so that ten million people fit into a few
 // hundred megabytes, and numbers instead of names, so that counting one is cheap.
 type tally struct {
-	areas   *area.Index
+	areas   ground
 	series  []series
 	index   map[uint64]int32  // by seriesKey.packed
 	spots   map[string]spot   // by LSOA
@@ -31,7 +30,8 @@ type corner struct {
 	quintile      uint8
 }
 
-type spot struct{ corner, hood uint32 }
+// spot is what an LSOA gives to each level.
+type spot struct{ corner, hood, placeFifth, systemFifth uint32 }
 
 type seriesKey struct {
 	level        uint8 // index into levels
@@ -39,12 +39,12 @@ type seriesKey struct {
 	corner, code uint32
 }
 
-var levels = [3]Level{Neighbourhood, PCN, Ethnicity}
+var levels = [...]Level{Neighbourhood, PCN, Ethnicity, PlaceFifth, SystemFifth}
 
 // packed is the key in one number, which maps look up several times faster than a struct. The widths are far above
 // what a country has; add checks them.
 func (k seriesKey) packed() uint64 {
-	return uint64(k.level)<<62 | uint64(k.season)<<52 | uint64(k.corner)<<26 | uint64(k.code)
+	return uint64(k.level)<<61 | uint64(k.season)<<51 | uint64(k.corner)<<26 | uint64(k.code)
 }
 
 // series are the counts of one cell over the days: a day and a column in each entry, as often as it was counted.
@@ -62,7 +62,7 @@ const (
 	movedOut
 )
 
-func newTally(areas *area.Index) *tally {
+func newTally(areas ground) *tally {
 	return &tally{areas: areas, index: map[uint64]int32{}, spots: map[string]spot{}, pcns: map[string]uint32{}}
 }
 
@@ -90,7 +90,7 @@ func (t *tally) add(ch *uptake.Change) error {
 		return fmt.Errorf("day %v cannot be counted", ch.Day)
 	}
 	season := uint16(t.seasons.number(ch.Season))
-	if season >= 1<<10 || len(t.corners.values) >= 1<<26 || len(t.hoods.values) >= 1<<26 || len(t.codes.values) >= 1<<26 {
+	if season >= 1<<10 || len(t.corners.values) >= 1<<25 || len(t.hoods.values) >= 1<<26 || len(t.codes.values) >= 1<<26 {
 		return errors.New("more seasons or areas than can be counted")
 	}
 	switch ch.Kind {
@@ -114,11 +114,12 @@ func (t *tally) add(ch *uptake.Change) error {
 	return nil
 }
 
-func (t *tally) keys(season uint16, g *uptake.Group) [3]seriesKey {
+func (t *tally) keys(season uint16, g *uptake.Group) [len(levels)]seriesKey {
 	at, ok := t.spots[g.LSOA]
 	if !ok {
 		a := t.areas.Find(g.LSOA)
-		at = spot{t.corners.number(corner{a.Place, a.System, a.Quintile}), t.hoods.number(a.Neighbourhood)}
+		inPlace, inSystem := t.areas.fifths.In(a)
+		at = spot{t.corners.number(corner{a.Place, a.System, a.Quintile}), t.hoods.number(a.Neighbourhood), letterCode(inPlace), letterCode(inSystem)}
 		t.spots[g.LSOA] = at
 	}
 	pcn, ok := t.pcns[g.Practice]
@@ -126,15 +127,17 @@ func (t *tally) keys(season uint16, g *uptake.Group) [3]seriesKey {
 		pcn = t.codes.number(t.areas.PCN(g.Practice))
 		t.pcns[g.Practice] = pcn
 	}
-	return [3]seriesKey{
+	return [...]seriesKey{
 		{0, season, at.corner, at.hood},
 		{1, season, at.corner, pcn},
-		{2, season, at.corner, ethnicCode(g.Ethnicity)},
+		{2, season, at.corner, letterCode(g.Ethnicity)},
+		{3, season, at.corner, at.placeFifth},
+		{4, season, at.corner, at.systemFifth},
 	}
 }
 
-// ethnicCode is the number of an ethnic category, which is one letter or empty.
-func ethnicCode(category string) uint32 {
+// letterCode is the number of an ethnic category or a local fifth, which is one letter or digit, or empty.
+func letterCode(category string) uint32 {
 	if category == "" {
 		return 0
 	}
@@ -266,7 +269,7 @@ func (t *tally) find(c Cell) *series {
 	case PCN:
 		code, coded = t.codes.numbers[c.Code]
 	default:
-		code = ethnicCode(c.Code)
+		code = letterCode(c.Code)
 	}
 	if !ok || !known || !coded || level < 0 {
 		return nil
