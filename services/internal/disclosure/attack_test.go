@@ -39,9 +39,9 @@ type publication struct {
 	habits  habits
 	p       *population
 	targets []target
-	primary, nearly, shown,
-	hidden int // figures by what was published, over all days and vintages
 	figures int // verdicts with figures
+
+	primary, nearly, shown, hidden int // figures by what was published, over all days and vintages
 }
 
 // target is a count that must not come out.
@@ -93,6 +93,10 @@ func (b *publication) cells(name string, exact series, cell func(v, d, g int) (d
 					out[g].eligible = b.figure("eligible of "+at, c.Eligible, n.Eligible)
 				}
 				row[d] = b.figure("covered of "+at, c.Covered, n.Covered)
+				if c.Covered.State == disclosure.Suppressed && c.Eligible.Value == 10 {
+					tiny := b.a.Unknown("covered of "+at, 1, 12) // of 8 to 12, all but 0 is suppressed
+					b.targets[len(b.targets)-1].of, row[d] = tiny, tiny
+				}
 				low, high := c.Covered.Range()
 				if e := out[g].eligible; c.Covered.State == disclosure.NearlyAll {
 					b.a.Linear(0, 7, []attack.Unknown{e, row[d]}, []int64{1, -1})
@@ -263,12 +267,12 @@ func publish(t *testing.T, p *population, h habits) *publication {
 	b.cells("PCN", pcn, func(v, d, g int) (disclosure.Cell, bool) { return mode.Cell(pcn[v][d][g]), true })
 
 	// family is members that cut the people of the parts at another way.
-	family := func(name string, of series, at []int, link disclosure.Link, weekly, any bool) []group {
+	family := func(name string, of series, at []int, link disclosure.Link, weekly, unguarded bool) []group {
 		out := b.cells(name, of, func(v, d, g int) (disclosure.Cell, bool) {
 			if weekly && !week(v, d) {
 				return disclosure.Cell{}, false
 			}
-			if any {
+			if unguarded {
 				return mode.Cell(of[v][d][g]), true
 			}
 			cells, ok := mode.Family(counts(v, d, at), of[v][d], link)

@@ -55,7 +55,8 @@ type State uint8
 const (
 	// Shown means that Value is the figure.
 	Shown State = iota
-	// Suppressed means a count of 1 to 7 or, of a sum, one whose parts do not show that it is 8 or more.
+	// Suppressed means a count of 1 to 7; of covered people in a group of 12 or fewer eligible, any but 0; of a sum, one
+	// whose parts do not show that it is 8 or more.
 	Suppressed
 	// NearlyAll means of covered people that 7 or fewer of the eligible, or nobody, are not covered.
 	NearlyAll
@@ -83,6 +84,8 @@ const (
 	// central_suppression_method. Being between 0 and 10 it keeps sums from falling when a part grows. It is also what
 	// the people not covered count for where nearly all are.
 	stand = 5
+	// tiny is what 8 to 12 eligible people are shown as.
+	tiny = 10
 	// limit is the greatest count that suppress_value takes. More people than that is no count of people.
 	limit = 100_000_000
 )
@@ -124,15 +127,20 @@ type Cell struct {
 //
 // Few people who are not covered are as much a small number as few who are. They would follow from covered and eligible,
 // however these are rounded, for somebody who has the exact eligible from elsewhere. So where 8 or more are covered and
-// 7 or fewer are not, covered is not shown but said to be [NearlyAll].
+// 7 or fewer are not, covered is not shown but said to be [NearlyAll]. Of 8 to 12 eligible that would leave hardly a
+// choice: there anything but 0 is suppressed.
 func (m Mode) Cell(exact inequality.Count) Cell {
 	c := Cell{Covered: m.Figure(exact.Covered), Eligible: m.Figure(exact.Eligible)}
-	if m == None || c.Covered.State != Shown || exact.Covered == 0 || exact.Covered > exact.Eligible ||
-		exact.Covered+smallest <= exact.Eligible {
+	if m == None || exact.Covered == 0 || exact.Covered > exact.Eligible || c.Eligible.State != Shown {
 		return c
 	}
 	e := c.Eligible
-	c.Covered = Figure{State: NearlyAll, part: e.part - stand, low: max(smallest, e.low-(smallest-1)), high: e.high}
+	switch {
+	case e.Value == tiny:
+		c.Covered = Figure{State: Suppressed, part: stand, low: 1, high: e.high}
+	case exact.Covered >= smallest && exact.Covered+smallest > exact.Eligible:
+		c.Covered = Figure{State: NearlyAll, part: e.part - stand, low: max(smallest, e.low-(smallest-1)), high: e.high}
+	}
 	return c
 }
 

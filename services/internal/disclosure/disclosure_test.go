@@ -138,7 +138,8 @@ func TestFewNotCoveredAreNotShown(t *testing.T) {
 		{0, 100, disclosure.Shown}, {0, 3, disclosure.Shown}, {0, 0, disclosure.Shown},
 		{7, 100, disclosure.Suppressed}, {7, 7, disclosure.Suppressed}, {5, 8, disclosure.Suppressed},
 		{8, 100, disclosure.Shown}, {92, 100, disclosure.Shown},
-		{93, 100, disclosure.NearlyAll}, {100, 100, disclosure.NearlyAll}, {8, 8, disclosure.NearlyAll},
+		{93, 100, disclosure.NearlyAll}, {100, 100, disclosure.NearlyAll}, {10, 13, disclosure.NearlyAll},
+		{8, 8, disclosure.Suppressed}, {11, 12, disclosure.Suppressed}, {3, 12, disclosure.Suppressed}, {0, 12, disclosure.Shown},
 		{101, 100, disclosure.Shown}, // more than there are: an error in the data, shown as it is
 	} {
 		got := mode.Cell(inequality.Count{Covered: c.covered, Eligible: c.eligible})
@@ -244,6 +245,24 @@ func TestEnglandIsExactWhereNothingSmallIsInIt(t *testing.T) {
 	}
 }
 
+// With few parts the exact count could only be right if all of them are at one end of their ranges.
+func TestEnglandIsNotExactWhereItWouldSayTooMuch(t *testing.T) {
+	for _, n := range []inequality.Count{{Covered: 42, Eligible: 900}, {Covered: 40, Eligible: 902}} {
+		part := mode.Cell(n)
+		if got := mode.National(n, []disclosure.Cell{part}); got != disclosure.Total(part) {
+			t.Errorf("England with the one place %v is %+v", n, got)
+		}
+	}
+}
+
+func TestFamilyProtectsTheEligible(t *testing.T) {
+	parts := []inequality.Count{{Eligible: 6}}
+	members := []inequality.Count{{Eligible: 1}, {Eligible: 1}, {Eligible: 1}, {Eligible: 1}, {Eligible: 1}, {Eligible: 1}}
+	if _, ok := mode.Family(parts, members, disclosure.Open); ok {
+		t.Error("six groups with somebody eligible are shown beside 7 or fewer eligible: each has 1 or 2")
+	}
+}
+
 func TestFamily(t *testing.T) {
 	of := func(covered ...uint64) (out []inequality.Count) {
 		for _, n := range covered {
@@ -287,6 +306,8 @@ func TestVerdictFiguresAreWithheld(t *testing.T) {
 		"7 covered":                           {[]inequality.Count{of(7, 500), of(40, 400)}, nil, true},
 		"8 covered":                           {[]inequality.Count{of(8, 500), of(40, 400)}, nil, false},
 		"7 not covered":                       {[]inequality.Count{of(80, 500), of(393, 400)}, nil, true},
+		"nobody left":                         {[]inequality.Count{of(80, 500), of(400, 400)}, nil, true},
+		"12 eligible":                         {[]inequality.Count{of(80, 500), of(0, 12)}, nil, true},
 		"8 not covered":                       {[]inequality.Count{of(80, 500), of(392, 400)}, nil, false},
 		"more covered than eligible":          {[]inequality.Count{of(80, 500), of(402, 400)}, nil, false},
 		"a place of the system has 3":         {[]inequality.Count{of(803, 5000), of(900, 4000)}, []inequality.Count{of(800, 4000), of(3, 1000), of(900, 4000)}, true},

@@ -14,7 +14,7 @@ const (
 )
 
 // margin is by how much the two sides of an equation must overlap for a small number to keep its whole range: 1 to 7
-// covered, or 0 to 7 not covered.
+// covered, or 0 to 7 not covered; 8 values where it has more.
 const margin = smallest - 1
 
 // Family is the cells of a set of groups that cuts the people of parts in another way: the neighbourhoods or local
@@ -60,8 +60,11 @@ func known(f Figure, n uint64) Figure {
 
 // near is the figure of covered people to somebody who knows the eligible people.
 func near(f Figure, n inequality.Count) Figure {
-	if f.State == NearlyAll {
-		f.low, f.high = max(smallest, n.Eligible-min(n.Eligible, smallest-1)), n.Eligible
+	switch f.State {
+	case NearlyAll:
+		f.low, f.high = max(smallest, n.Eligible-(smallest-1)), n.Eligible
+	case Suppressed:
+		f.high = min(f.high, max(n.Eligible, n.Covered))
 	}
 	return f
 }

@@ -11,15 +11,16 @@ const coarse = 7 * 10_000
 // the SII; both days' for a change. parts are the exact counts that these quintiles are the sum of: the same quintiles of each
 // place of a system; none for a place within one system. The verdict itself (widening, narrowing, ...) may always be shown.
 //
-// They are withheld where a quintile used has 1 to 7 covered or 1 to 7 not covered; and where a part has and the
-// quintile is not large, since the figures of a system and of all its places but one tell the figures of that one.
+// They are withheld where a quintile used would not be shown as a part: 1 to 7 covered or 7 or fewer not covered or, so
+// that nobody learns how many a tiny group has, fewer than 13 eligible. And where such a part is in a quintile that is
+// not large, since the figures of a system and of all its places but one tell the figures of that one.
 func (m Mode) Withheld(used, parts []inequality.Count) bool {
 	if m == None {
 		return false
 	}
 	large := true
 	for _, n := range used {
-		if few(n) {
+		if m.few(n) {
 			return true
 		}
 		large = large && n.Eligible >= coarse
@@ -28,18 +29,15 @@ func (m Mode) Withheld(used, parts []inequality.Count) bool {
 		return false
 	}
 	for _, n := range parts {
-		if few(n) {
+		if m.few(n) {
 			return true
 		}
 	}
 	return false
 }
 
-// few tells whether 1 to 7 people are covered, or 1 to 7 are not.
-func few(n inequality.Count) bool {
-	not := uint64(0) // more covered than eligible: nobody is left
-	if n.Covered < n.Eligible {
-		not = n.Eligible - n.Covered
-	}
-	return n.Covered > 0 && n.Covered < smallest || not > 0 && not < smallest
+// few tells whether a group has a small number.
+func (m Mode) few(n inequality.Count) bool {
+	c := m.Cell(n)
+	return c.Covered.State != Shown || c.Eligible.State != Shown || c.Eligible.Value == tiny
 }
