@@ -245,12 +245,17 @@ func TestEnglandIsExactWhereNothingSmallIsInIt(t *testing.T) {
 	}
 }
 
-// With few parts the exact count could only be right if all of them are at one end of their ranges.
+// The exact count could only be right if all parts are at one end of their ranges.
 func TestEnglandIsNotExactWhereItWouldSayTooMuch(t *testing.T) {
-	for _, n := range []inequality.Count{{Covered: 42, Eligible: 900}, {Covered: 40, Eligible: 902}} {
-		part := mode.Cell(n)
-		if got := mode.National(n, []disclosure.Cell{part}); got != disclosure.Total(part) {
-			t.Errorf("England with the one place %v is %+v", n, got)
+	for _, n := range []inequality.Count{{Covered: 42, Eligible: 900}, {Covered: 38, Eligible: 900}, {Covered: 40, Eligible: 902}, {Covered: 40, Eligible: 898}} {
+		var exact inequality.Count
+		var parts []disclosure.Cell
+		for range 12 {
+			exact.Covered, exact.Eligible = exact.Covered+n.Covered, exact.Eligible+n.Eligible
+			parts = append(parts, mode.Cell(n))
+		}
+		if got := mode.National(exact, parts); got != disclosure.Total(parts...) {
+			t.Errorf("England of twelve places with %v is %+v", n, got)
 		}
 	}
 }

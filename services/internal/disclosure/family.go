@@ -17,8 +17,8 @@ const (
 // covered, or 0 to 7 not covered; 8 values where it has more.
 const margin = smallest - 1
 
-// Family is the cells of a set of groups that cuts the people of parts in another way: the neighbourhoods or local
-// fifths of a place (parts: all its quintiles, 0 too), the ethnic groups of one quintile of a place (parts: that one).
+// Family is the cells of a set of groups that cuts the people of parts in another way: the neighbourhoods of a place
+// (parts: all its quintiles, 0 too), its local fifths (quintiles 1 to 5), the ethnic groups of one of its quintiles.
 // All counts are of the same day and snapshot; parts are what [Mode.Cell] is given for the figures shown beside.
 //
 // The members are shown when that leaves every small number of members and parts its whole range, even to somebody who

@@ -3,8 +3,8 @@ package disclosure
 import "gapwatch/services/internal/inequality"
 
 // Sum adds up cells: quintiles to a total, places to a system, a region or England. The zero value is an empty sum.
-// Small parts are in it with what stands for them, so it may be off by up to 4 people for each suppressed part and 2 for
-// each other one. It never falls while no part does, and never shows 1 to 7.
+// Small parts are in it with what stands for them, so it may be off by up to 7 people for each part that is not shown
+// and 2 for each other one. It never falls while no part does, and never shows 1 to 7.
 //
 // Parts with fewer than 8 eligible are in neither covered nor eligible: there is nothing to say about their share.
 type Sum struct {
@@ -69,8 +69,8 @@ func Total(cells ...Cell) Cell {
 //
 // The rule has no control at national level. But an exact count beside the parts gives them back: one late record that
 // moves England by 1 and one place from 0 to suppressed says that this place has 1. So England is exact on the days on
-// which every part is shown, and where the exact count leaves every part its
-// whole range; on the others it is the sum of the parts like every other level.
+// which every part is shown, and where the exact count leaves every part its whole range; on the others it is the sum of
+// the parts like every other level.
 func (m Mode) National(exact inequality.Count, parts []Cell) Cell {
 	var s Sum
 	safe := true
