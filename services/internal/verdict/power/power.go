@@ -16,6 +16,7 @@ type Setting struct {
 	World    *World
 	Eligible int     // people in each quintile
 	Phi      float64 // the true over-dispersion
+	Weekly   bool    // it comes from what people share for a week, not for a day; not for rolling programmes
 	// Learnt says that other places' past seasons are known, as after a programme's first season; else the
 	// over-dispersion allowed for starts at 2.
 	Learnt bool
@@ -42,7 +43,7 @@ func (r Result) Rate(count int) (rate, standardError float64) {
 }
 
 // Run simulates a setting. The same seed gives the same result.
-func Run(s Setting, runs int, seed uint64) Result { return run(s, peers(s, seed), runs, seed) }
+func Run(s Setting, runs int, seed uint64) Result { return run(s, peers(s, others(runs), seed), runs, seed) }
 
 func run(s Setting, peers verdict.Scatter, runs int, seed uint64) Result {
 	p := place{Setting: s, peers: peers, r: random(s, seed)}
@@ -59,22 +60,23 @@ func run(s Setting, peers verdict.Scatter, runs int, seed uint64) Result {
 
 func random(s Setting, seed uint64) *rand.Rand {
 	h := fnv.New64a()
-	fmt.Fprint(h, s.World.Name, s.Eligible, s.Phi, s.Points, s.Start)
+	fmt.Fprint(h, s.World.Name, s.Eligible, s.Phi, s.Weekly, s.Points, s.Start)
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
-// others is how many places of the programme have been watched before, where that has been learnt from.
-const others = 300
+// others is how many places of the programme have been watched before, where that has been learnt from: as many as England
+// has, fewer in a small trial.
+func others(runs int) int { return min(300, 20+runs/5) }
 
-// peers is the scatter of the other places in the season before.
-func peers(s Setting, seed uint64) verdict.Scatter {
+// peers is the scatter of so many other places in the season before.
+func peers(s Setting, places int, seed uint64) verdict.Scatter {
 	var all verdict.Scatter
 	if !s.Learnt {
 		return all
 	}
 	s.Points, s.Start = 0, -2 // other random numbers than any run's
 	p := place{Setting: s, r: random(s, seed), until: s.World.Days - 1}
-	for range others {
+	for range places {
 		c, _ := p.simulate(Widening{})
 		all = all.Add(verdict.Learn(c.Days, c.Flows, c.Season.Start, c.Days[len(c.Days)-1].Day))
 	}
@@ -149,10 +151,10 @@ func (p *place) simulate(x Widening) (verdict.Case, calendar.Day) {
 		}
 		return c, lastStart + calendar.Day(lead)
 	}
-	p.days = w.season(p.r, p.days, thisStart, p.until+1, p.Eligible, p.Phi, x)
+	p.days = w.season(p.r, p.days, thisStart, p.until+1, p.Eligible, p.Phi, p.Weekly, x)
 	c.Days, c.Season = p.days, programme.Season{ID: "this", Start: thisStart, End: thisStart + calendar.Day(w.Days-1)}
 	if w.Comparator == verdict.LastSeason {
-		p.past = w.season(p.r, p.past, lastStart, w.Days, p.Eligible, p.Phi, Widening{})
+		p.past = w.season(p.r, p.past, lastStart, w.Days, p.Eligible, p.Phi, p.Weekly, Widening{})
 		last := programme.Season{ID: "last", Start: lastStart, End: lastStart + calendar.Day(w.Days-1)}
 		c.Last = &verdict.Past{Season: last, Days: p.past}
 		if p.Learnt {

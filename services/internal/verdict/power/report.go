@@ -15,6 +15,7 @@ type Row struct {
 	Comparator verdict.Comparator `json:"comparator"`
 	Eligible   int                `json:"eligible_per_quintile"`
 	Phi        float64            `json:"phi"`
+	Weekly     bool               `json:"weekly_shocks"`
 	Learnt     bool               `json:"learnt"`
 	Points     float64            `json:"widening_points,omitempty"`
 	Start      int                `json:"widening_start_day,omitempty"` // -1: any
@@ -47,13 +48,13 @@ func Make(runs int, seed uint64, progress func(Row)) Report {
 	report := Report{Seed: seed, Runs: runs}
 	known := map[Setting]verdict.Scatter{}
 	one := func(rows *[]Row, s Setting, runs int) {
-		key := Setting{World: s.World, Eligible: s.Eligible, Phi: s.Phi, Learnt: s.Learnt}
+		key := Setting{World: s.World, Eligible: s.Eligible, Phi: s.Phi, Weekly: s.Weekly, Learnt: s.Learnt}
 		if _, ok := known[key]; !ok {
-			known[key] = peers(key, seed)
+			known[key] = peers(key, others(report.Runs), seed)
 		}
 		result := run(s, known[key], runs, seed)
 		rate, standardError := result.Rate(result.Widening)
-		row := Row{s.World.Name, s.World.Comparator, s.Eligible, s.Phi, s.Learnt, s.Points, s.Start, result, rate, standardError}
+		row := Row{s.World.Name, s.World.Comparator, s.Eligible, s.Phi, s.Weekly, s.Learnt, s.Points, s.Start, result, rate, standardError}
 		*rows = append(*rows, row)
 		progress(row)
 	}
@@ -63,6 +64,9 @@ func Make(runs int, seed uint64, progress func(Row)) Report {
 				one(&report.Alarms, Setting{World: &Worlds[i], Eligible: n, Phi: phi, Learnt: learnt}, runs)
 			}
 		})
+		if Worlds[i].validity == 0 {
+			one(&report.Alarms, Setting{World: &Worlds[i], Eligible: 10000, Phi: 2, Weekly: true, Learnt: true}, runs)
+		}
 	}
 	for i := range Worlds {
 		w := &Worlds[i]
@@ -110,11 +114,15 @@ func (r Report) Text(to io.Writer) error {
 	out := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(out, "Seed %d, %d runs for each row of the first table.\n\n", r.Seed, r.Runs)
 	fmt.Fprint(out, "1. Nothing changes: percent of place-seasons that are ever called widening (± standard error), narrowing, either.\n\n")
-	fmt.Fprint(out, "world\tphi\tlearnt\teligible\twidening\t±\tnarrowing\teither\tphi allowed for\t\n")
+	fmt.Fprint(out, "world\tphi\tshared for a\tlearnt\teligible\twidening\t±\tnarrowing\teither\tphi allowed for\t\n")
 	for _, row := range r.Alarms {
 		narrowing, _ := row.Result.Rate(row.Narrowing)
 		either, _ := row.Result.Rate(row.Either)
-		fmt.Fprintf(out, "%s\t%g\t%v\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", row.World, row.Phi, row.Learnt, row.Eligible,
+		shared := "day"
+		if row.Weekly {
+			shared = "week"
+		}
+		fmt.Fprintf(out, "%s\t%g\t%s\t%v\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", row.World, row.Phi, shared, row.Learnt, row.Eligible,
 			row.Rate*100, row.Error*100, narrowing*100, either*100, row.Result.Phi)
 	}
 	if err := out.Flush(); err != nil {

@@ -22,6 +22,19 @@ type World struct {
 	final       [5]float64 // uptake by quintile at which the season would end
 	pace        [5]float64 // days by which 63 % of those have come
 	validity    int        // rolling: days that a check covers
+
+	table [5][]float64 // curve by day, from the day before the first on
+}
+
+func init() {
+	for i := range Worlds {
+		w := &Worlds[i]
+		for q := range w.table {
+			for day := -1; w.validity == 0 && day < w.Days+7; day++ {
+				w.table[q] = append(w.table[q], w.curve(q, day))
+			}
+		}
+	}
 }
 
 // Worlds are the kinds that are simulated. The curves are those of the synthetic health system, of the size that is
@@ -57,8 +70,11 @@ var Worlds = []World{
 // limits are those of most programmes: the smallest change that matters is one point.
 var limits = programme.Limits{Floor: 100, SmallestChange: 1, UnknownArea: 5, Ceiling: 20}
 
-// by is the expected uptake of a quintile at the end of a season's day (0 is the first). Weekends are quiet.
-func (w *World) by(quintile, day int) float64 {
+// by is the expected uptake of a quintile at the end of a season's day (0 is the first).
+func (w *World) by(quintile, day int) float64 { return w.table[quintile][day+1] }
+
+// curve is where the table is from. Weekends are quiet.
+func (w *World) curve(quintile, day int) float64 {
 	weeks, rest := float64((day+1)/7), float64((day+1)%7)
 	days := weeks*7 + min(rest, 5)*1.26 + max(rest-5, 0)*0.35
 	rise := 1 - math.Exp(-math.Pow(days/w.pace[quintile], 1.3))
@@ -68,8 +84,8 @@ func (w *World) by(quintile, day int) float64 {
 	return w.final[quintile] * rise
 }
 
-// Widening is a gap that opens in a straight line over 14 days, half of it by fewer people of quintile 1 as far as any
-// are expected, the rest by more people of quintile 5. The zero value is none.
+// Widening is a gap that opens in a straight line over 14 days: half of it by fewer people of quintile 1, as far as as
+// many are expected, the rest by more people of quintile 5, as far as there are so many. The zero value is none.
 type Widening struct {
 	Points float64 // percentage points
 	Start  int     // first day
@@ -87,17 +103,20 @@ func (w *World) expected(x Widening, quintile, day int) float64 {
 	if x.Points == 0 || quintile != 0 && quintile != 4 {
 		return p
 	}
-	lost := min(0.5, 0.8*(w.by(0, x.Start+building-1)-w.by(0, x.Start-1))/(x.Points/100))
+	end, size := x.Start+building-1, x.Points/100
+	lost := min(0.5, 0.8*(w.by(0, end)-w.by(0, x.Start-1))/size)
+	lost = max(lost, 1-(0.99-w.by(4, end))/size)
 	if quintile == 0 {
 		return p - lost*x.on(day)
 	}
-	return min(p+(1-lost)*x.on(day), 0.999)
+	return p + (1-lost)*x.on(day)
 }
 
-// season simulates the first days (looks) of a season of a place whose quintiles have n eligible people each.
-func (w *World) season(r *rand.Rand, into verdict.Series, start calendar.Day, looks, n int, phi float64, x Widening) verdict.Series {
+// season simulates the first days (looks) of a season of a place whose quintiles have n eligible people each. Weekly
+// says that what people share lasts for a week and not for a day.
+func (w *World) season(r *rand.Rand, into verdict.Series, start calendar.Day, looks, n int, phi float64, weekly bool, x Widening) verdict.Series {
 	days := into[:0]
-	var covered [5]int
+	var covered, left [5]int
 	var before [5]float64
 	if w.start > 0 {
 		for q := range covered {
@@ -108,9 +127,21 @@ func (w *World) season(r *rand.Rand, into verdict.Series, start calendar.Day, lo
 	for d := range looks {
 		row := verdict.Day{Day: start + calendar.Day(d)}
 		for q := range covered {
-			p := w.expected(x, q, d)
-			covered[q] += come(r, n-covered[q], (p-before[q])/(1-before[q]), phi)
-			before[q] = max(before[q], p)
+			p, in := w.expected(x, q, d), 0
+			if p < before[q] { // on a quiet day of a widening: some are taken off again
+				in = -binomial(r, covered[q], 1-p/before[q])
+			} else if weekly { // who comes this week, then on which day of it
+				end := w.expected(x, q, d-d%7+6)
+				if d%7 == 0 {
+					left[q] = come(r, n-covered[q], (end-before[q])/(1-before[q]), phi)
+				}
+				in = binomial(r, left[q], (p-before[q])/(end-before[q]))
+				left[q] -= in
+			} else {
+				in = come(r, n-covered[q], (p-before[q])/(1-before[q]), phi)
+			}
+			covered[q] += in
+			before[q] = p
 			row.Quintiles[q].Covered, row.Quintiles[q].Eligible = uint64(covered[q]), uint64(n)
 		}
 		days = append(days, row)
