@@ -176,7 +176,7 @@ func (p *Publisher) settle(ctx context.Context, item onTheWay) error {
 			return errClosed
 		}
 	}
-	if hopeless(err) {
+	if Hopeless(err) {
 		return full(item.msg.Subject, err)
 	}
 	wait := backoff.NewExponentialBackOff()
@@ -188,7 +188,7 @@ func (p *Publisher) settle(ctx context.Context, item onTheWay) error {
 		duplicate, err := Publish(attempt, p.js, &nats.Msg{Subject: item.msg.Subject, Header: item.msg.Header, Data: item.msg.Data})
 		if err == nil {
 			p.count(duplicate)
-		} else if hopeless(err) {
+		} else if Hopeless(err) {
 			err = backoff.Permanent(err)
 		}
 		return struct{}{}, err
@@ -196,8 +196,9 @@ func (p *Publisher) settle(ctx context.Context, item onTheWay) error {
 	return err
 }
 
-// hopeless tells what the server will refuse again from what may pass.
-func hopeless(err error) bool {
+// Hopeless tells errors of a publish that the same message will meet again, until somebody repairs something, from
+// those that may pass. A full stream is one of them: see [ErrFull].
+func Hopeless(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
 		return api.Code < 500 && api.Code != 429 || errors.Is(full("", err), ErrFull) // 429: its queue is full for now

@@ -12,13 +12,16 @@ import (
 )
 
 // The streams and the subjects each one takes. prevention.events.<kind>.<programme> is an event,
-// prevention.deadletter.<reason> what became of one that cannot be stored.
+// prevention.deadletter.<reason> what became of one that cannot be stored, prevention.gap.<programme> a change of verdict.
 const (
 	Events             = "PREVENTION_EVENTS"
 	EventSubjects      = "prevention.events.>"
 	DeadLetters        = "PREVENTION_DEADLETTER"
 	DeadLetterSubjects = "prevention.deadletter.>"
 	DeadLetterPrefix   = "prevention.deadletter."
+	Gap                = "PREVENTION_GAP"
+	GapSubjects        = "prevention.gap.>"
+	GapPrefix          = "prevention.gap."
 )
 
 // Collector is the durable consumer of [Events] that every collector shares.
@@ -29,6 +32,7 @@ type Options struct {
 	MaxAge          time.Duration // how long an event stays in the stream; 0 means 30 days
 	MaxBytes        int64         // size at which publishing events is refused; 0 means 10 GiB, -1 no limit
 	DeadLetterBytes int64         // size at which dead letters are refused and collectors stop; 0 means 1 GiB, -1 no limit
+	GapBytes        int64         // size at which verdicts are refused and wait in ClickHouse; 0 means 256 MiB, -1 no limit
 	Replicas        int           // copies in a cluster: 1, 3 or 5; 0 means 1
 	// Duplicates is how long a second publish with the same Nats-Msg-Id is refused as a duplicate; 0 means 2 minutes.
 	// It only saves work: what comes again later is stored once all the same. The server keeps every id of the window
@@ -40,6 +44,14 @@ type Options struct {
 // publishing a dead letter and saying so, since that publish is then repeated. Dead letters are few.
 const deadLetterDuplicates = 24 * time.Hour
 
+const (
+	// How long a verdict's Nats-Msg-Id is remembered: longer than any announcer is likely to be down between publishing
+	// a verdict and noting that it did, since that publish is then repeated. Verdicts are few.
+	gapDuplicates = 24 * time.Hour
+	// How long a verdict stays: whoever subscribes sees the whole last season. prevention.verdict_log keeps them all.
+	gapAge = 400 * 24 * time.Hour
+)
+
 // Validate says which option is out of its range.
 func (o Options) Validate() error {
 	switch {
@@ -49,6 +61,8 @@ func (o Options) Validate() error {
 		return errors.New("stream options: MaxBytes is below -1")
 	case o.DeadLetterBytes < -1:
 		return errors.New("stream options: DeadLetterBytes is below -1")
+	case o.GapBytes < -1:
+		return errors.New("stream options: GapBytes is below -1")
 	case o.Replicas < 0 || o.Replicas > 5:
 		return errors.New("stream options: Replicas is not between 1 and 5")
 	case o.Duplicates < 0:
@@ -81,7 +95,15 @@ func (o Options) configs() []jetstream.StreamConfig {
 		MaxBytes:    orElse(o.DeadLetterBytes, 1<<30),
 		Duplicates:  deadLetterDuplicates,
 	}
-	configs := []jetstream.StreamConfig{events, dead}
+	gap := jetstream.StreamConfig{
+		Name:        Gap,
+		Description: "Changes of verdict on the gap in uptake. The record of them is prevention.verdict_log in ClickHouse.",
+		Subjects:    []string{GapSubjects},
+		MaxAge:      gapAge,
+		MaxBytes:    orElse(o.GapBytes, 256<<20),
+		Duplicates:  gapDuplicates,
+	}
+	configs := []jetstream.StreamConfig{events, dead, gap}
 	for i := range configs {
 		c := &configs[i]
 		c.Retention = jetstream.LimitsPolicy

@@ -44,6 +44,12 @@ func TestEnsureCreatesWhatTheContractSays(t *testing.T) {
 	if dead.Discard != jetstream.DiscardNew || dead.MaxBytes != 1<<30 || dead.MaxAge != 0 {
 		t.Errorf("dead-letter stream: %+v", dead)
 	}
+	gap := config(t, js, stream.Gap)
+	if gap.Retention != jetstream.LimitsPolicy || gap.Discard != jetstream.DiscardNew || gap.Storage != jetstream.FileStorage ||
+		gap.MaxAge != 400*24*time.Hour || gap.MaxBytes != 256<<20 || gap.MaxMsgs != -1 || gap.Duplicates != 24*time.Hour ||
+		len(gap.Subjects) != 1 || gap.Subjects[0] != "prevention.gap.>" {
+		t.Errorf("gap stream: %+v", gap)
+	}
 }
 
 func TestEnsureKeepsWhatAnOperatorRaisedAndRepairsTheRest(t *testing.T) {
@@ -95,7 +101,7 @@ func TestEnsureRefusesWhatCannotBeMadeRight(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, o := range []stream.Options{{MaxAge: -1}, {MaxBytes: -2}, {DeadLetterBytes: -2}, {Replicas: 6}, {Duplicates: -1}} {
+	for _, o := range []stream.Options{{MaxAge: -1}, {MaxBytes: -2}, {DeadLetterBytes: -2}, {GapBytes: -2}, {Replicas: 6}, {Duplicates: -1}} {
 		if err := stream.Ensure(ctx, js, o); err == nil {
 			t.Errorf("%+v was taken", o)
 		}
