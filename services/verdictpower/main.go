@@ -1,7 +1,7 @@
 // Command verdictpower simulates places to show how often a verdict is given where nothing has changed, and how often a
 // widening is called in time: see services/internal/verdict/power.
 //
-//	go run ./services/verdictpower [--runs 20000] [--seed 1] [--json]
+//	go run ./services/verdictpower [--runs 10000] [--seed 1] [--json]
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	runs := flag.Int("runs", 20_000, "place-seasons simulated for each row of the first table; the others take half and a tenth")
+	runs := flag.Int("runs", 10_000, "place-seasons simulated for each row of the first table; the others take half and a tenth")
 	seed := flag.Uint64("seed", 1, "seed of the random numbers: the same seed gives the same figures")
 	asJSON := flag.Bool("json", false, "print one JSON object instead of tables")
 	flag.Parse()

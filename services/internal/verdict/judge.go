@@ -88,12 +88,11 @@ func (j *judge) day(day calendar.Day) Finding {
 	}
 	j.scatter.add(j.weeks.until(day - window))
 	f.Phi = Phi(j.scatter, j.Peers)
-	half := 0.0
+	interval := j.withinSeason
 	if f.Comparator == LastSeason {
-		half = j.acrossSeasons(&f, now, then)
-	} else {
-		half = j.withinSeason(&f, now, then)
+		interval = j.acrossSeasons
 	}
+	half := interval(&f, now, then)
 	if f.Missing.Reason != "" {
 		return f
 	}
@@ -199,24 +198,25 @@ func (j *judge) withinSeason(f *Finding, now, then *Day) float64 {
 		z = zYear
 	}
 	square, quintile, worst := 0.0, 0, 0.0
-	flows := [5]flow{}
+	var flows [5]flow
 	for _, q := range [...]int{1, 5} {
-		f1 := j.flow(q, now, then)
-		square += f1.square(z, f.Phi)
-		flows[q-1] = f1
-		if moved := math.Abs(f1.then - rate(then.Quintiles[q-1])); moved >= worst {
+		flows[q-1] = j.flow(q, now, then)
+		square += flows[q-1].square(z, f.Phi)
+		if moved := math.Abs(flows[q-1].then - rate(then.Quintiles[q-1])); moved >= worst {
 			worst, quintile = moved, q
 		}
 	}
-	f.Before = flows[4].then - flows[0].then
+	before := flows[4].then - flows[0].then
 	// The later denominator takes it that newcomers were there all the time. Where that alone makes a change that
 	// matters, the change is one of the list and not of uptake.
-	if math.Abs(f.Before-then.gap()) >= j.smallest || flows[0].then > 1 || flows[4].then > 1 {
+	if math.Abs(before-then.gap()) >= j.smallest || flows[0].then > 1 || flows[4].then > 1 {
 		f.Missing = Missing{
 			Reason: EligibleChanged, Quintile: quintile,
 			Have: float64(now.Quintiles[quintile-1].Eligible), Limit: float64(then.Quintiles[quintile-1].Eligible),
 		}
+		return 0
 	}
+	f.Before = before
 	return math.Sqrt(square)
 }
 

@@ -71,6 +71,12 @@ func TestVerdictsAgainstLastSeason(t *testing.T) {
 			t.Errorf("%d: missing %+v", c.fifth, f.Missing)
 		}
 	}
+	// Twice the variance, wider by the root of two.
+	twice := seasonal(row(now, 40000, 20000, 22593), row(then, 40000, 20000, 22000))
+	twice.Peers.Square *= 2
+	if f := one(t, twice, now); math.Abs(f.Phi-2) > 1e-6 || math.Abs(f.Needed-0.0148021*math.Sqrt2) > 1e-6 {
+		t.Errorf("%+v", f)
+	}
 	// A million in each: half-width 0.296 points.
 	for fifth, want := range map[uint64]Verdict{
 		550000: Steady, 557000: Steady, 543000: Steady, 558000: NotEnoughData, 559999: NotEnoughData, 560000: Widening, 540000: Narrowing,
@@ -134,6 +140,13 @@ func TestComparator(t *testing.T) {
 		if want != "" && f.Missing.Reason != want || want == "" && (f.Comparator != DaysEarlier || f.Against != start+days-28 || !f.Compared) {
 			t.Errorf("day %d: %+v", days, f)
 		}
+	}
+	// People of unknown quintile are in overall uptake.
+	unknown := first
+	unknown.Days = append(Series{}, first.Days...)
+	unknown.Days[1].Unknown = inequality.Count{Covered: 30, Eligible: 30}
+	if f := one(t, &unknown, start+28); !f.Compared || !near(f.Uptake, (4974.+30)/50030) {
+		t.Errorf("%+v", f)
 	}
 	// A shorter last season: its last day.
 	longer := seasonal(row(start, 10000, 5000, 6000), row(lastSeason.Start, 10000, 5000, 6000))

@@ -87,7 +87,7 @@ func TestRealSeries(t *testing.T) {
 		// Day 28, the first that can be judged: from the first doses to one person in five, the gap has opened from nothing.
 		"2021-01-05 widening: First dose, 80 and over in England: the gap is 2.2 points, 2.2 more than 28 days earlier (1.5 to 2.9).",
 		// The gap was widest, 11.4 points, on 24 January; in mid-January it passed the 6.4 that it has come down to now.
-		// The change went from +1.1 through 0 to -0.7 within three days (11 to 13 February): no third day of doubt.
+		// The change went from +1.1 through 0 to -0.7 within three days (11 to 13 February): two days of doubt, and widening is held for three.
 		"2021-02-14 narrowing: First dose, 80 and over in England: the gap is 6.4 points, 1.3 less than 28 days earlier (0.5 to 2.2).",
 		// From 25 March on the gap falls by less than a point in 28 days; the verdict is held for three days.
 		"2021-03-27 not enough data: First dose, 80 and over in England: the gap is 4.4 points, 0.9 less than 28 days earlier (0.6 to 1.2); not enough data for a verdict: the change is too near the 1.0 points that matter.",

@@ -96,6 +96,7 @@ func TestPhi(t *testing.T) {
 		"seven weeks are too few":    {weeks(7, 9), weeks(7, 9), 2, 2},
 		"peers":                      {Scatter{}, much, 1.5, 1.5},
 		"never below 1":              {weeks(1e6, 0.2), weeks(1e6, 0.2), 1, 1},
+		"peers below 1":              {Scatter{}, weeks(1e9, 0.5), 1, 1},
 		"own weeks count":            {weeks(100, 3), much, 2.2, 2.3},
 		"own weeks count in full":    {weeks(1e9, 3), much, 3, 3},
 		"own weeks alone, against 2": {weeks(20, 1), Scatter{}, 1.8, 1.85},

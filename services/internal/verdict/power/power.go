@@ -43,7 +43,9 @@ func (r Result) Rate(count int) (rate, standardError float64) {
 }
 
 // Run simulates a setting. The same seed gives the same result.
-func Run(s Setting, runs int, seed uint64) Result { return run(s, peers(s, others(runs), seed), runs, seed) }
+func Run(s Setting, runs int, seed uint64) Result {
+	return run(s, peers(s, others(runs), seed), runs, seed)
+}
 
 func run(s Setting, peers verdict.Scatter, runs int, seed uint64) Result {
 	p := place{Setting: s, peers: peers, r: random(s, seed)}

@@ -119,6 +119,20 @@ func TestSeasonsHaveTheVarianceTheyShould(t *testing.T) {
 	}
 }
 
+// Other places' weeks give the true over-dispersion, also where much of a quintile comes within a week.
+func TestOverDispersionIsLearntFromSeasons(t *testing.T) {
+	for _, phi := range []float64{1, 2} {
+		for _, name := range []string{"flu, last season", "yearly checks, 28 days earlier"} {
+			for _, weekly := range []bool{false, true} {
+				s := peers(Setting{World: world(t, name), Eligible: 10000, Phi: phi, Weekly: weekly, Learnt: true}, 100, 1)
+				if got := s.Square / s.Freedom; math.Abs(got/phi-1) > 0.08 {
+					t.Errorf("%s: over-dispersion %g was learnt as %.3f", name, phi, got)
+				}
+			}
+		}
+	}
+}
+
 func TestAWideningOpensTheGapByItsPoints(t *testing.T) {
 	for _, name := range []string{"flu, last season", "MMR cohort, last season", "flu, 28 days earlier"} {
 		w := world(t, name)

@@ -127,7 +127,8 @@ func (w *World) season(r *rand.Rand, into verdict.Series, start calendar.Day, lo
 	for d := range looks {
 		row := verdict.Day{Day: start + calendar.Day(d)}
 		for q := range covered {
-			p, in := w.expected(x, q, d), 0
+			p := w.expected(x, q, d)
+			var in int
 			if p < before[q] { // on a quiet day of a widening: some are taken off again
 				in = -binomial(r, covered[q], 1-p/before[q])
 			} else if weekly { // who comes this week, then on which day of it
