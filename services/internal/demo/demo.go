@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,9 @@ func Show(ctx context.Context, config standalone.Config, o Options) error {
 		return simulate.New(simulate.Config{Seed: mark.Seed, People: mark.People, Now: mark.Now, Programmes: config.Programmes})
 	}
 	config = bulk(config)
+	var filled atomic.Bool
+	filled.Store(mark.Complete)
+	config.Gap.Settle, config.Gap.Hold = -1, func() bool { return !filled.Load() }
 	err = standalone.Run(ctx, config, func(ctx context.Context, s *standalone.System) error {
 		say(o.Progress, "NATS is on %s, ClickHouse on %s, metrics and health on %s; logs are in %s", s.NATSURL, s.ClickHouseURL, s.MetricsURL, LogFile(config.Folder))
 		if mark.Complete {
@@ -60,6 +64,7 @@ func Show(ctx context.Context, config standalone.Config, o Options) error {
 			if err := mark.write(config.Folder); err != nil {
 				return err
 			}
+			filled.Store(true)
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error {

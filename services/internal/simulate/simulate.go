@@ -37,13 +37,14 @@ type Widening struct {
 	Points    float64 // percentage points, about; at most 12
 }
 
-// UsualWidening is the one of the demo: flu, Northmoor, since the Monday about three weeks before today.
+// UsualWidening is the one of the demo: flu, Northmoor, since the Monday about six weeks before today, so that it is
+// complete on the last complete day.
 func UsualWidening(today calendar.Day) *Widening {
-	from := today - 20
+	from := today - 41
 	for from.Time().Weekday() != time.Monday {
 		from--
 	}
-	return &Widening{Programme: "flu-65", Place: placePlan[0].name, From: from, Points: 7}
+	return &Widening{Programme: "flu-65", Place: placePlan[0].name, From: from, Points: 9}
 }
 
 // Expected is what becomes of the messages of a history.

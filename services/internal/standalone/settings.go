@@ -2,10 +2,12 @@ package standalone
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine"
+	"gapwatch/services/internal/gap"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/settings"
@@ -18,6 +20,8 @@ type Settings struct {
 	settings.Streams
 	collect.Tuning
 	AggregatorSettings
+	GapSettings
+	Source           string `envconfig:"GAPWATCH_EVENT_SOURCE"`
 	Data             string `envconfig:"GAPWATCH_DATA"` // folder; each command has its own default
 	NATSListen       string `envconfig:"GAPWATCH_NATS_LISTEN" default:"127.0.0.1:4222" required:"true"`
 	NATSSyncAlways   bool   `envconfig:"GAPWATCH_NATS_SYNC_ALWAYS" default:"true"`
@@ -28,12 +32,15 @@ type Settings struct {
 // AggregatorSettings is rollup.Settings under a name by which it can be embedded beside other settings.
 type AggregatorSettings = rollup.Settings
 
+// GapSettings is gap.Settings under a name by which it can be embedded beside other settings.
+type GapSettings = gap.Settings
+
 // Config is the configuration that the settings say, with logs written to logs. An error names the variable: stop at start.
 func (s Settings) Config(logs io.Writer) (c Config, err error) {
 	c = Config{
 		Folder: s.Data, ClickHouseURL: s.ClickHouseURL, SyncAlways: s.NATSSyncAlways,
 		NATSListen: s.NATSListen, ClickHouseListen: s.ClickHouseListen, MetricsListen: s.MetricsListen,
-		EngineStderr: logs, Streams: s.Streams.Options(), Collector: s.Tuning.Config(),
+		EngineStderr: logs, Streams: s.Streams.Options(), Source: s.Source, Collector: s.Tuning.Config(),
 	}
 	if c.Programmes, err = programme.Load(s.ProgrammeFile); err != nil {
 		return c, err
@@ -41,8 +48,10 @@ func (s Settings) Config(logs io.Writer) (c Config, err error) {
 	if c.Logger, err = s.Logger(logs); err != nil {
 		return c, err
 	}
-	c.Aggregator, err = s.AggregatorSettings.Config()
-	return c, err
+	var errs [2]error
+	c.Aggregator, errs[0] = s.AggregatorSettings.Config()
+	c.Gap, errs[1] = s.GapSettings.Config()
+	return c, errors.Join(errs[:]...)
 }
 
 // FetchEngine makes sure of the ClickHouse engine, which is fetched once for all, and says so on progress. With a

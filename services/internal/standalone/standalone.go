@@ -20,6 +20,7 @@ import (
 
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine"
+	"gapwatch/services/internal/gap"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/stream"
@@ -47,6 +48,8 @@ type Config struct {
 	Streams    stream.Options
 	Collector  collect.Config // settings only; what it needs besides is filled in
 	Aggregator rollup.Config  // settings only
+	Gap        gap.Config     // settings only
+	Source     string         // URI of this deployment, the source of the verdicts that it publishes; empty for urn:gapwatch
 
 	EngineCommand []string  // program of the engine's process, which calls engine.MaybeChild first; nil for this one
 	EngineStderr  io.Writer // what the engine says; nil for standard error

@@ -11,8 +11,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"gapwatch/services/internal/announce"
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine"
+	"gapwatch/services/internal/gap"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
@@ -23,7 +25,7 @@ import (
 func start(ctx context.Context, l *lifecycle, c Config) (*System, error) {
 	s := &System{Telemetry: telemetry.New(), ClickHouseURL: c.ClickHouseURL}
 	for _, step := range []func(context.Context, *lifecycle, *Config) error{
-		s.startEngine, s.startNATS, s.startTelemetry, s.prepare, s.startAggregator, s.startCollector, s.connect,
+		s.startEngine, s.startNATS, s.startTelemetry, s.prepare, s.startAggregator, s.startGap, s.startCollector, s.connect,
 	} {
 		if err := step(ctx, l, &c); err != nil {
 			return nil, err
@@ -104,6 +106,32 @@ func (s *System) startAggregator(_ context.Context, l *lifecycle, c *Config) err
 	}
 	s.Telemetry.Ready("aggregator", conn.Ping)
 	l.run("aggregator", aggregator.Run)
+	return nil
+}
+
+// startGap starts what follows from counts: measures, verdicts, and saying them.
+func (s *System) startGap(_ context.Context, l *lifecycle, c *Config) error {
+	config := c.Gap
+	config.Programmes, config.Registry = c.Programmes, s.Telemetry.Registry
+	config.Log = c.Logger.With("part", "gap")
+	var err error
+	if config.ClickHouse, err = s.openClickHouse(l); err != nil {
+		return err
+	}
+	keeper, err := gap.New(config)
+	if err != nil {
+		return named("gap", err)
+	}
+	l.run("gap", keeper.Run)
+	announcing := announce.Config{ClickHouse: config.ClickHouse, Streams: c.Streams, Source: c.Source, Registry: config.Registry, Log: config.Log}
+	if _, announcing.JetStream, err = s.openNATS(l, c, "announcer"); err != nil {
+		return err
+	}
+	announcer, err := announce.New(announcing)
+	if err != nil {
+		return named("announcer", err)
+	}
+	l.run("announcer", announcer.Run)
 	return nil
 }
 

@@ -1,0 +1,129 @@
+package gap
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"gapwatch/services/internal/area"
+	"gapwatch/services/internal/reference"
+)
+
+// England is the code of England.
+const England = "E92000001"
+
+// geography is what lies in what, and how it is called.
+type geography struct {
+	names    map[string]string
+	regionOf map[string]string // of a place
+	systemOf map[string]string // of a place: the one most of its LSOAs lie in
+}
+
+func (g *geography) name(code string) string {
+	if code == England {
+		return "England"
+	}
+	return cmp.Or(g.names[code], code)
+}
+
+// tallied counts how often each value occurs.
+type tallied map[string]int
+
+// most is the value that occurs most often; of equals the least.
+func (t tallied) most() string {
+	most := ""
+	for _, v := range slices.Sorted(maps.Keys(t)) {
+		if v != "" && (most == "" || t[v] > t[most]) {
+			most = v
+		}
+	}
+	return most
+}
+
+// readAreas brings the look-ups up to date and stores what lies in what for the views.
+func (k *Keeper) readAreas(ctx context.Context) error {
+	var newest uint32
+	if err := k.each(ctx, "areas", nil, func(rows driver.Rows) error { return rows.Scan(&newest) }); err != nil {
+		return err
+	}
+	if k.areas != nil && newest == k.areasAt {
+		return nil
+	}
+	index, err := reference.Areas(ctx, k.config.ClickHouse, k.config.Programmes.Edition)
+	if err != nil {
+		return err
+	}
+	names, err := reference.Names(ctx, k.config.ClickHouse)
+	if err != nil {
+		return err
+	}
+	type inside struct{ place, system, region tallied }
+	in := map[[2]string]*inside{} // by level and code
+	note := func(level, code string, a area.Resolved) {
+		if code == "" {
+			return
+		}
+		at := in[[2]string{level, code}]
+		if at == nil {
+			at = &inside{tallied{}, tallied{}, tallied{}}
+			in[[2]string{level, code}] = at
+		}
+		at.place[a.Place]++
+		at.system[a.System]++
+		at.region[a.Region]++
+	}
+	if err := reference.Resolved(ctx, k.config.ClickHouse, func(a area.Resolved) error {
+		note("neighbourhood", a.Neighbourhood, a)
+		note("place", a.Place, a)
+		note("system", a.System, a)
+		note("region", a.Region, a)
+		return nil
+	}); err != nil {
+		return err
+	}
+	pcns := map[string]struct{}{}
+	for practice := range index.Practices() {
+		pcns[index.PCN(practice)] = struct{}{}
+	}
+	places := &geography{names: names, regionOf: map[string]string{}, systemOf: map[string]string{}}
+	var rows [][]any
+	add := func(level, code, place, system, region string) {
+		rows = append(rows, []any{level, code, places.name(code), place, system, region, newest})
+	}
+	for key, at := range in {
+		level, code := key[0], key[1]
+		switch level {
+		case "neighbourhood":
+			add(level, code, at.place.most(), at.system.most(), at.region.most())
+		case "place":
+			places.systemOf[code], places.regionOf[code] = at.system.most(), at.region.most()
+			add(level, code, code, at.system.most(), at.region.most())
+		case "system":
+			add(level, code, "", code, at.region.most())
+		case "region":
+			add(level, code, "", "", code)
+		}
+	}
+	for pcn := range pcns {
+		if pcn != "" {
+			add("pcn", pcn, "", "", "")
+		}
+	}
+	if k.config.National {
+		add("england", England, "", "", "")
+	}
+	if err := k.insert(ctx, "geographies (level, code, name, place, system, region, generation)", "", len(rows), func(i int) []any { return rows[i] }); err != nil {
+		return err
+	}
+	k.areas, k.places, k.areasAt = index, places, newest
+	clear(k.seasons) // names and regions may have changed
+	return nil
+}
+
+func (k *Keeper) programmeArgs(s *season) []any {
+	return []any{clickhouse.Named("programme", s.programme.ID), clickhouse.Named("season", s.season.ID)}
+}

@@ -1,0 +1,1 @@
+SELECT count() FROM prevention.events WHERE programme = @programme AND day > toDate32(@since)
