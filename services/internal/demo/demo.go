@@ -101,7 +101,7 @@ func show(ctx context.Context, config standalone.Config, o Options, s *standalon
 	}
 	return screen.Show(ctx, func(ctx context.Context) (t livetable.Table, err error) {
 		now := time.Now()
-		if t.Rows, err = livetable.Read(ctx, s.ClickHouse, config.Programmes, calendar.Of(now)); err != nil {
+		if t, err = livetable.Read(ctx, s.ClickHouse, config.Programmes, calendar.Of(now)); err != nil {
 			return t, err
 		}
 		p, err := readPublished(ctx, s)
@@ -113,11 +113,10 @@ func show(ctx context.Context, config standalone.Config, o Options, s *standalon
 			return t, fmt.Errorf("look up stream %s: %w", stream.Events, err)
 		}
 		last := events.CachedInfo().State.LastSeq
-		t.Foot = []string{
+		t.Foot = append(t.Foot,
 			fmt.Sprintf("%s events came in, the last %s are not counted yet; counts are of %s, %.0f s ago", grouped(int(last)),
 				grouped(int(last-min(p.sequence, last))), p.at.Local().Format("15:04:05"), max(0, now.Sub(p.at).Seconds())),
-			"uptake in percent of the eligible, by fifth of deprivation; the gap in percentage points. Ctrl-C ends it.",
-		}
+			"uptake in percent of the eligible, by fifth of deprivation; the gap in percentage points. Ctrl-C ends it.")
 		return t, nil
 	})
 }

@@ -2,11 +2,15 @@
 package livetable
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/inequality"
 )
 
 // Table is what is shown.
@@ -19,15 +23,19 @@ type Table struct {
 type Row struct {
 	Programme, Season string
 	Eligible, Covered [6]int64
+
+	Floor    uint64       // eligible people of a quintile below which there is no SII
+	Complete calendar.Day // the last complete day, 0 where it is not known
+	Verdict  string       // on the gap of the widest geography that has one, empty where none has
 }
 
-var headings = []string{"programme", "season", "eligible", "covered", "uptake", "Q1 most depr.", "Q2", "Q3", "Q4", "Q5 least", "gap Q5-Q1", "no area"}
+var headings = []string{"programme", "season", "eligible", "covered", "uptake", "Q1 most depr.", "Q2", "Q3", "Q4", "Q5 least", "gap Q5-Q1", "SII (95 %)", "no area", "complete to", "verdict"}
 
 // textColumns are aligned to the left, the numbers after them to the right.
 const textColumns = 2
 
 // Render is the table as lines of text, each ending in a newline. Uptake is in percent, the gap in percentage points,
-// "no area" the share of covered people whose quintile is unknown, in percent. What cannot be computed is a dash.
+// with the slope index of inequality (logit) and its 95 % interval beside it, "no area" the share of covered people whose quintile is unknown, in percent. What cannot be computed is a dash.
 func Render(t Table) string {
 	lines := [][]string{headings}
 	for _, r := range t.Rows {
@@ -80,7 +88,19 @@ func (r Row) cells() []string {
 	if r.Eligible[1] > 0 && r.Eligible[5] > 0 {
 		gap = fmt.Sprintf("%+.1f", 100*(share(r.Covered[5], r.Eligible[5])-share(r.Covered[1], r.Eligible[1])))
 	}
-	return append(cells, gap, percent(r.Covered[0], covered))
+	var quintiles inequality.Quintiles
+	for i := range quintiles {
+		quintiles[i] = inequality.Count{Covered: uint64(max(0, r.Covered[i+1])), Eligible: uint64(max(0, r.Eligible[i+1]))}
+	}
+	sii := "-"
+	if e, ok := inequality.Of(quintiles, r.Floor).SII.Get(); ok {
+		sii = fmt.Sprintf("%+.1f (%.1f to %.1f)", 100*e.Value, 100*e.Low, 100*e.High)
+	}
+	complete := "-"
+	if r.Complete > 0 {
+		complete = r.Complete.String()
+	}
+	return append(cells, gap, sii, percent(r.Covered[0], covered), complete, cmp.Or(r.Verdict, "-"))
 }
 
 func share(part, whole int64) float64 { return float64(part) / float64(whole) }
