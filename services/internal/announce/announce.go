@@ -46,7 +46,8 @@ type Config struct {
 	Timeout time.Duration
 	// Now is the clock that the age of what is pending is measured by. Default time.Now.
 	Now func() time.Time
-	// Checkpoint, where set, is called after each step; an error ends the tick there, as a kill would. For crash tests.
+	// Checkpoint, where set, is called after each step; an error ends the announcer there, as a kill would. For crash
+	// tests.
 	Checkpoint func(step Step) error
 }
 
@@ -132,7 +133,7 @@ func New(config Config) (*Announcer, error) {
 }
 
 // Run announces until ctx ends, and then returns nil. It sits out ClickHouse or NATS being away and a full stream,
-// however long. Any error wraps [ErrStop].
+// however long. Any error wraps [ErrStop], or is the Checkpoint's.
 func (a *Announcer) Run(ctx context.Context) error {
 	wait := a.config.Interval
 	for ctx.Err() == nil {
@@ -140,7 +141,7 @@ func (a *Announcer) Run(ctx context.Context) error {
 		switch {
 		case err == nil || ctx.Err() != nil:
 			wait = a.config.Interval
-		case errors.Is(err, ErrStop):
+		case errors.Is(err, ErrStop), errors.Is(err, errCutOff):
 			return err
 		case errors.Is(err, stream.ErrFull):
 			a.config.Log.Error("verdicts wait: nobody is told of them until the stream has room", "stream", stream.Gap, "in", wait, "error", err)
@@ -331,9 +332,15 @@ func (a *Announcer) failed(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// errCutOff wraps a checkpoint's error.
+var errCutOff = errors.New("cut off")
+
 func (a *Announcer) checkpoint(step Step) error {
 	if a.config.Checkpoint == nil {
 		return nil
 	}
-	return a.config.Checkpoint(step)
+	if err := a.config.Checkpoint(step); err != nil {
+		return fmt.Errorf("%w after %s: %w", errCutOff, step, err)
+	}
+	return nil
 }
