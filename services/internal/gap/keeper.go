@@ -120,8 +120,9 @@ type steady struct {
 
 type learnt struct {
 	completeness.Lag
-	today calendar.Day
-	at    time.Time
+	today   calendar.Day
+	at      time.Time
+	settled bool
 }
 
 // New prepares a keeper; it does not touch the store yet.
@@ -193,11 +194,11 @@ func (k *Keeper) programme(ctx context.Context, p *programme.Programme, result *
 		return err
 	}
 	today := calendar.Of(k.config.Now())
-	complete, err := k.complete(ctx, p, today)
+	seasons := seasonsOf(p, today)
+	complete, err := k.complete(ctx, p, today, len(seasons) > 0 && k.settled(seasonKey{p.ID, seasons[len(seasons)-1].ID}))
 	if err != nil {
 		return err
 	}
-	seasons := seasonsOf(p, today)
 	generation := uint32(new(big.Int).Rsh(ids[""], 108).Uint64())
 	done := map[string]*season{} // worked out in this look
 	for i, s := range seasons {

@@ -18,9 +18,10 @@ const learnEvery = time.Hour
 // arrivalRecords is about how many records a lag is learnt from at most.
 const arrivalRecords = 500_000
 
-// complete is the last complete day of a programme. The lag is learnt again on each new day, and every hour.
-func (k *Keeper) complete(ctx context.Context, p *programme.Programme, today calendar.Day) (calendar.Day, error) {
-	if l, ok := k.lags[p.ID]; ok && l.today == today && time.Since(l.at) < learnEvery {
+// complete is the last complete day of a programme. The lag is learnt again on each new day, every hour, and as long as
+// a history is coming in: settled tells that it is not.
+func (k *Keeper) complete(ctx context.Context, p *programme.Programme, today calendar.Day, settled bool) (calendar.Day, error) {
+	if l, ok := k.lags[p.ID]; ok && l.today == today && l.settled && time.Since(l.at) < learnEvery {
 		return l.LastComplete(today), nil
 	}
 	since := today - completeness.Window - 1
@@ -52,6 +53,6 @@ func (k *Keeper) complete(ctx context.Context, p *programme.Programme, today cal
 		return 0, err
 	}
 	k.metrics.lag.WithLabelValues(p.ID).Set(float64(lag.Days))
-	k.lags[p.ID] = learnt{lag, today, time.Now()}
+	k.lags[p.ID] = learnt{lag, today, time.Now(), settled}
 	return lag.LastComplete(today), nil
 }
