@@ -37,6 +37,8 @@ type Result struct {
 	FreshnessP50S   float64 `json:"freshness_p50_s"`   // (e) from publish to published number
 	FreshnessP99S   float64 `json:"freshness_p99_s"`
 	SeasonEvents    int     `json:"season_events"`
+
+	ViewQueryMS map[string]float64 `json:"view_query_ms"` // median of each dashboard query (views/*.sql) on a country's snapshots, milliseconds
 }
 
 // Config sizes a run.
@@ -100,7 +102,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		do   func(context.Context) error
 	}{
 		{"publish", r.publish}, {"fetch", r.fetch}, {"insert", r.insert}, {"pipeline", r.pipeline},
-		{"season", r.season}, {"roll-up", r.rollup}, {"freshness", r.freshness},
+		{"season", r.season}, {"roll-up", r.rollup}, {"freshness", r.freshness}, {"views", r.views},
 	} {
 		started := time.Now()
 		if err := step.do(ctx); err != nil {
