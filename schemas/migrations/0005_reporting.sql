@@ -88,7 +88,7 @@ CREATE VIEW IF NOT EXISTS reporting.seasons
 SQL SECURITY DEFINER AS
 SELECT about.programme AS programme, about.name AS programme_name, about.kind AS kind,
        about.seasons[n] AS season, about.starts[n] AS starts_on, nullIf(about.ends[n], toDate32('2299-12-31')) AS ends_on,
-       n = arrayLastIndex(start -> start <= lag.as_of, about.starts) AS newest, about.ends[n] + 42 < lag.as_of AS over,
+       CAST(n = arrayLastIndex(start -> start <= lag.as_of, about.starts), 'Bool') AS newest, CAST(about.ends[n] + 42 < lag.as_of, 'Bool') AS over,
        if(lag.last_complete < about.starts[n], NULL, least(about.ends[n], lag.last_complete)) AS last_complete_day,
        CAST(toStartOfWeek(last_complete_day, 0), 'Nullable(Date32)') AS last_week,
        if(n = 1, '', about.seasons[n - 1]) AS previous_season, if(n = 1, NULL, dateDiff('day', about.starts[n - 1], about.starts[n])) AS previous_ahead
@@ -175,7 +175,7 @@ SELECT days.programme AS programme, if(about.name = '', days.programme, about.na
        days.level AS level, days.code AS code, if(area.name = '', days.code, area.name) AS name,
        area.place_code AS place_code, area.place_name AS place_name, area.system_code AS system_code, area.system_name AS system_name,
        area.region_code AS region_code, area.region_name AS region_name, days.fifths AS fifths, days.day AS day,
-       days.day <= lag.last_complete OR days.level = 'published series' AS complete,
+       CAST(days.day <= lag.last_complete OR days.level = 'published series', 'Bool') AS complete,
        if(about.kind IN ('seasonal', 'cohort') AND has(about.seasons, days.season),
           dateDiff('day', about.starts[indexOf(about.seasons, days.season)], days.day) + 1, NULL) AS season_day,
        fifth AS quintile,
@@ -249,7 +249,7 @@ SELECT days.programme AS programme, if(about.name = '', days.programme, about.na
        days.level AS level, days.code AS code, if(area.name = '', days.code, area.name) AS name,
        area.place_code AS place_code, area.place_name AS place_name, area.system_code AS system_code, area.system_name AS system_name,
        area.region_code AS region_code, area.region_name AS region_name, days.fifths AS fifths, days.day AS day,
-       days.day <= lag.last_complete OR days.level = 'published series' AS complete,
+       CAST(days.day <= lag.last_complete OR days.level = 'published series', 'Bool') AS complete,
        if(about.kind IN ('seasonal', 'cohort') AND has(about.seasons, days.season),
           dateDiff('day', about.starts[indexOf(about.seasons, days.season)], days.day) + 1, NULL) AS season_day,
        days.all_covered AS covered, days.all_eligible AS eligible, days.all_covered / nullIf(days.all_eligible, 0) AS uptake,
@@ -308,7 +308,7 @@ SELECT weeks.programme AS programme, if(about.name = '', weeks.programme, about.
        weeks.covered AS covered, weeks.eligible AS eligible, weeks.withheld AS withheld,
        weeks.uptake AS uptake, weeks.uptake_low AS uptake_low, weeks.uptake_high AS uptake_high, weeks.short_target AS short_to_target,
        weeks.pace AS pace, nullIf(weeks.rank, 0) AS rank, weeks.ranked AS ranked,
-       weeks.rank BETWEEN 1 AND intDiv(weeks.ranked + 9, 10) AS furthest_behind,
+       CAST(weeks.rank BETWEEN 1 AND intDiv(weeks.ranked + 9, 10), 'Bool') AS furthest_behind,
        arrayStringConcat(arraySort(arrayDistinct(arrayMap(f -> f.3, arrayFilter(f -> f.1 <= weeks.day AND weeks.day <= f.2, flagged.list)))), ', ') AS flags,
        nullIf(about.target, 0) AS target
 FROM prevention.neighbourhood_weeks AS weeks FINAL
@@ -392,7 +392,8 @@ SQL SECURITY DEFINER AS
 SELECT judged.programme AS programme, if(about.name = '', judged.programme, about.name) AS programme_name, judged.season AS season,
        judged.level AS level, judged.code AS code, if(area.name = '', judged.code, area.name) AS name,
        area.system_code AS system_code, area.system_name AS system_name, area.region_code AS region_code, area.region_name AS region_name,
-       judged.day AS day, has(about.seasons, judged.season) AND about.ends[indexOf(about.seasons, judged.season)] + 42 < lag.as_of AS over, judged.verdict AS verdict, judged.since AS since,
+       judged.day AS day, CAST(has(about.seasons, judged.season) AND about.ends[indexOf(about.seasons, judged.season)] + 42 < lag.as_of, 'Bool') AS over,
+       judged.verdict AS verdict, judged.since AS since,
        judged.fifths AS fifths, judged.comparator AS comparator, nullIf(judged.against, toDate32('1970-01-01')) AS against, judged.shown AS figures_shown,
        if(judged.shown, judged.sentence, concat(programme_name, ' in ', name, ': ', judged.verdict, '. The figures are withheld: too few people stand behind them.')) AS sentence,
        if(judged.shown, judged.missing, '') AS missing,

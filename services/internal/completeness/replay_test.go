@@ -23,9 +23,15 @@ type published struct {
 	Eligible map[calendar.Day][6]uint64
 }
 
-// on is what the release says of a day, unknown quintile left out: between two of its days on the straight line, after its
-// last day as on that day. It is false before its first day.
+// on is what the release says of a day, see [published.counts], unknown quintile left out.
 func (r published) on(day calendar.Day) (inequality.Quintiles, bool) {
+	counts, ok := r.counts(day)
+	return inequality.Quintiles(counts[1:]), ok
+}
+
+// counts is what the release says of a day, index 0 is unknown quintile: between two of its days on the straight line,
+// after its last day as on that day. It is false before its first day.
+func (r published) counts(day calendar.Day) (counts [6]inequality.Count, ok bool) {
 	before, after := calendar.Day(math.MinInt32), calendar.Far
 	for d := range r.Covered {
 		if d <= day {
@@ -35,9 +41,8 @@ func (r published) on(day calendar.Day) (inequality.Quintiles, bool) {
 			after = min(after, d)
 		}
 	}
-	var q inequality.Quintiles
 	if before < 0 {
-		return q, false
+		return counts, false
 	}
 	if after == calendar.Far {
 		after = before
@@ -46,11 +51,11 @@ func (r published) on(day calendar.Day) (inequality.Quintiles, bool) {
 	if after > before {
 		part = float64(day-before) / float64(after-before)
 	}
-	for i := range q {
-		low, high := float64(r.Covered[before][i+1]), float64(r.Covered[after][i+1])
-		q[i] = inequality.Count{Covered: uint64(math.Round(low + part*(high-low))), Eligible: r.Eligible[before][i+1]}
+	for i := range counts {
+		low, high := float64(r.Covered[before][i]), float64(r.Covered[after][i])
+		counts[i] = inequality.Count{Covered: uint64(math.Round(low + part*(high-low))), Eligible: r.Eligible[before][i]}
 	}
-	return q, true
+	return counts, true
 }
 
 // triangle is the releases by group, in order of publication.

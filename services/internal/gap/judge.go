@@ -35,7 +35,7 @@ func (k *Keeper) judge(ctx context.Context, s, past *season, all []*place) (int,
 		before = judged(k.disclose(past))
 	}
 	now := judged(all)
-	scatters := learnScatter(s, past, before)
+	scatters := learnScatter(past, before)
 	changes := 0
 	var rows [][]any
 	for _, g := range all {
@@ -141,7 +141,7 @@ type scatters struct {
 	level map[string]verdict.Scatter
 }
 
-func learnScatter(s, past *season, before map[areaKey]map[string]*place) scatters {
+func learnScatter(past *season, before map[areaKey]map[string]*place) scatters {
 	sc := scatters{map[areaKey]verdict.Scatter{}, map[string]verdict.Scatter{}}
 	if past == nil {
 		return sc
