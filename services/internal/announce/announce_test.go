@@ -175,6 +175,7 @@ func TestClickHouseGoesBeforeTheNote(t *testing.T) {
 	r.log(rows...)
 	once := true
 	a, registry := r.announcer(func(c *Config) {
+		c.Timeout = 5 * time.Second
 		c.Checkpoint = func(s Step) error {
 			if s == Confirmed && once {
 				process.Stop()
@@ -209,12 +210,13 @@ func TestClickHouseGoesBeforeTheNote(t *testing.T) {
 func TestNATSIsAway(t *testing.T) {
 	r := newRig(t)
 	a, registry := r.announcer(func(c *Config) {
-		c.Timeout = 300 * time.Millisecond
+		c.Timeout = time.Second
 		c.Now = func() time.Time { return start.Add(time.Hour) }
 	})
 	first, second := changes("flu-65", "X07000001", 1, 2), changes("flu-65", "X07000001", 3, 9)
 	r.log(first...)
-	r.tick(a)
+	patient, _ := r.announcer(nil)
+	r.tick(patient)
 	r.nats.Stop()
 	r.log(second...)
 	if n, err := a.Tick(t.Context()); n != 0 || err == nil || errors.Is(err, ErrStop) {
