@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
@@ -14,6 +15,7 @@ import (
 	"gapwatch/services/internal/announce"
 	"gapwatch/services/internal/gap"
 	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/reporting"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/settings"
 	"gapwatch/services/internal/store"
@@ -83,6 +85,9 @@ func Run(ctx context.Context, s Settings) error {
 	}
 	defer a.conn.Close() //nolint:errcheck // nothing was left unwritten
 	config.ClickHouse, config.Programmes, config.Log, config.Registry = a.conn, a.programmes, a.log, a.telemetry.Registry
+	config.Prepare = func(ctx context.Context) error {
+		return reporting.WriteProgrammes(ctx, a.conn, a.programmes, time.Now())
+	}
 	keeper, err := gap.New(config)
 	if err != nil {
 		return err

@@ -56,6 +56,8 @@ type Config struct {
 	Settle time.Duration
 	// Hold, where set, keeps both back while it says so.
 	Hold func() bool
+	// Prepare is run before the first look, again and again until it succeeds; may be nil.
+	Prepare func(context.Context) error
 	// Now is the clock that says which day today is. Default time.Now.
 	Now func() time.Time
 	// Checkpoint, where set, is called before each write with its name; an error ends the look there. For crash tests.
@@ -92,13 +94,14 @@ type Keeper struct {
 	config  Config
 	metrics *metrics
 
-	seasons map[seasonKey]kept // what was worked out last
-	steady  map[seasonKey]steady
-	lags    map[string]learnt
-	areas   *area.Index
-	places  *geography
-	areasAt uint32 // generation of areas and places
-	history uint32 // load of the published series that were measured
+	prepared bool
+	seasons  map[seasonKey]kept // what was worked out last
+	steady   map[seasonKey]steady
+	lags     map[string]learnt
+	areas    *area.Index
+	places   *geography
+	areasAt  uint32 // generation of areas and places
+	history  uint32 // load of the published series that were measured
 }
 
 type seasonKey struct{ programme, season string }
@@ -167,6 +170,12 @@ type Result struct {
 func (k *Keeper) Tick(ctx context.Context) (Result, error) {
 	var result Result
 	started := time.Now()
+	if !k.prepared && k.config.Prepare != nil {
+		if err := k.config.Prepare(ctx); err != nil {
+			return result, err
+		}
+	}
+	k.prepared = true
 	if err := k.readAreas(ctx); err != nil {
 		return result, err
 	}

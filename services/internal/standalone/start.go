@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/nats-io/nats.go"
@@ -15,6 +16,7 @@ import (
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/gap"
+	"gapwatch/services/internal/reporting"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
@@ -117,6 +119,9 @@ func (s *System) startGap(_ context.Context, l *lifecycle, c *Config) error {
 	var err error
 	if config.ClickHouse, err = s.openClickHouse(l); err != nil {
 		return err
+	}
+	config.Prepare = func(ctx context.Context) error {
+		return reporting.WriteProgrammes(ctx, config.ClickHouse, c.Programmes, time.Now())
 	}
 	keeper, err := gap.New(config)
 	if err != nil {
