@@ -7,6 +7,9 @@
 -- Filters on programme, season, level, code and day reach the primary key of the snapshot behind a view, because these
 -- columns are passed on as they are stored. A column that is computed must not take the name of one of them.
 --
+-- Settings of who asks hold inside a view too, and some are filters on the tables behind it, exact columns and all
+-- (additional_table_filters, parallel_replicas_custom_key). Each view therefore sets them itself.
+--
 -- A day is complete up to the last complete day of its programme. That moves on by a day each day, also when no season is
 -- running, so that every day of a season that is over is complete. The season itself is called over when its last day lies
 -- further back than the longest lag, 42 days (services/internal/completeness).
@@ -45,7 +48,8 @@ SELECT area.level AS level, area.code AS code, if(area.name = '', area.code, are
 FROM prevention.geographies AS area FINAL
 LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'place') AS place ON place.code = place_code
 LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'system') AS system ON system.code = system_code
-LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'region') AS region ON region.code = region_code;
+LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'region') AS region ON region.code = region_code
+SETTINGS join_use_nulls = 0;
 
 CREATE VIEW IF NOT EXISTS reporting.programmes
 (
@@ -68,6 +72,7 @@ SELECT about.programme AS programme, about.name AS programme_name, about.positio
        nullIf(about.target, 0) AS target, about.ceiling AS ceiling, about.smallest_change AS smallest_change, about.floor AS floor,
        about.unknown_area AS unknown_area, about.imd AS imd_edition, about.history_from AS history_from, about.source AS source
 FROM prevention.programmes AS about FINAL
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Programmes and their settings, one row each. Source: programmes.yaml of this deployment.';
 
 CREATE VIEW IF NOT EXISTS reporting.seasons
@@ -96,6 +101,7 @@ FROM prevention.programmes AS about FINAL
 LEFT ANY JOIN (SELECT * FROM prevention.completeness FINAL) AS lag ON lag.programme = about.programme
 ARRAY JOIN arrayEnumerate(about.seasons) AS n
 WHERE about.starts[n] <= lag.as_of
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Seasons that have begun, one row for each programme and season: the days to ask the other views for.';
 
 CREATE VIEW IF NOT EXISTS reporting.complete_days
@@ -121,6 +127,7 @@ SELECT lag.programme AS programme, if(about.name = '', lag.programme, about.name
        lag.as_of AS as_of, lag.learnt_at AS learnt_at
 FROM prevention.completeness AS lag FINAL
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = lag.programme
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'How long records take to come in, as learnt, and the last complete day, one row for each programme.';
 
 CREATE VIEW IF NOT EXISTS reporting.geographies
@@ -137,6 +144,7 @@ CREATE VIEW IF NOT EXISTS reporting.geographies
 )
 SQL SECURITY DEFINER AS
 SELECT level, code, name, place_code, place_name, system_code, system_name, region_code, region_name FROM prevention.geographies_now AS area
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Geographies by code, and what they lie in: for dashboard variables. Geographies of 2024.';
 
 CREATE VIEW IF NOT EXISTS reporting.uptake
@@ -191,6 +199,7 @@ LEFT ANY JOIN prevention.geographies_now AS area ON area.code = days.code
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = days.programme
 LEFT ANY JOIN (SELECT programme, last_complete FROM prevention.completeness FINAL) AS lag ON lag.programme = days.programme
 ARRAY JOIN CAST([0, 1, 2, 3, 4, 5], 'Array(UInt8)') AS fifth
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Uptake by deprivation quintile: one row for each programme, season, geography, kind of fifths, day and quintile. Uptake of all together is in the view gap.';
 
 CREATE VIEW IF NOT EXISTS reporting.gap
@@ -269,6 +278,7 @@ FROM prevention.gap_days AS days FINAL
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = days.code
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = days.programme
 LEFT ANY JOIN (SELECT programme, last_complete FROM prevention.completeness FINAL) AS lag ON lag.programme = days.programme
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'The gap between the most and the least deprived, every measure of it, and overall uptake: one row for each programme, season, geography, kind of fifths and day. All of it is computed from the figures shown, so it may differ from the exact by a little.';
 
 CREATE VIEW IF NOT EXISTS reporting.neighbourhoods
@@ -320,6 +330,7 @@ LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.prog
 LEFT ANY JOIN (SELECT code, groupArray((from_day, to_day, label)) AS list FROM prevention.flags
                WHERE (batch, concat(label, '\t', source)) IN (SELECT batch, key FROM prevention.loads_now WHERE kind = 'flags') GROUP BY code) AS flagged
     ON flagged.code = weeks.code
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Neighbourhoods week by week: one row for each programme, season, Sunday and neighbourhood.';
 
 CREATE VIEW IF NOT EXISTS reporting.ethnicity
@@ -356,6 +367,7 @@ FROM prevention.ethnicity_weeks AS weeks FINAL
 LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'place') AS place ON place.code = weeks.place
 LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'system') AS system ON system.code = weeks.system
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = weeks.programme
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Ethnic groups by quintile, week by week: one row for each programme, season, Sunday, local authority, quintile and ethnic category. Adding up local authorities leaves out what is withheld.';
 
 CREATE VIEW IF NOT EXISTS reporting.verdicts
@@ -404,6 +416,7 @@ FROM prevention.judged AS judged FINAL
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = judged.code
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = judged.programme
 LEFT ANY JOIN (SELECT programme, as_of FROM prevention.completeness FINAL) AS lag ON lag.programme = judged.programme
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'The verdict in force: one row for each programme, season and geography that is judged, as of the last complete day and with what is known now.';
 
 CREATE VIEW IF NOT EXISTS reporting.verdict_changes
@@ -451,6 +464,7 @@ FROM prevention.verdict_log AS log
 LEFT ANY JOIN (SELECT event_id, published_at FROM prevention.verdict_published FINAL) AS sent ON sent.event_id = log.event_id
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = log.code
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = log.programme
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Every change of a verdict, as known when it was made: one row each, added and never changed. Late records revise the view verdicts, not this.';
 
 CREATE VIEW IF NOT EXISTS reporting.trajectory
@@ -463,7 +477,7 @@ CREATE VIEW IF NOT EXISTS reporting.trajectory
     name           String COMMENT 'Name of the geography. The code where no name was loaded.',
     system_code    String COMMENT 'System (ICB) that the geography is or that most of it lies in, empty above systems.',
     system_name    String COMMENT 'Name of that system.',
-    quintile       UInt8  COMMENT 'Deprivation quintile of England: 1 = most deprived to 5 = least deprived, 0 = unknown.',
+    quintile       UInt8  COMMENT 'Deprivation quintile of England: 1 = most deprived to 5 = least deprived.',
     quintile_label String COMMENT 'The quintile in words. Core20 is the most deprived national fifth.',
     day            Date32 COMMENT 'Last complete day, from which on it is projected.',
     uptake         Nullable(Float64) COMMENT 'Uptake on that day, share of 1.',
@@ -490,6 +504,7 @@ SELECT ahead.programme AS programme, if(about.name = '', ahead.programme, about.
 FROM prevention.trajectories AS ahead FINAL
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = ahead.code
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = ahead.programme
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Where a season is heading: one row for each programme, season, geography and quintile, from the figures shown.';
 
 CREATE VIEW IF NOT EXISTS reporting.interventions
@@ -527,6 +542,7 @@ LEFT JOIN (SELECT * FROM prevention.intervention_effects FINAL) AS found
     ON found.programme = loaded.programme AND found.code = loaded.geography AND found.label = loaded.label AND found.from_day = loaded.from_day
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = loaded.geography
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = loaded.programme
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Loaded interventions and what they did: one row for each intervention and measure, by difference in differences from the figures shown. For annotations, take distinct label, from_day and to_day.';
 
 CREATE VIEW IF NOT EXISTS reporting.history
@@ -550,4 +566,5 @@ SELECT past.programme AS programme, past.season AS season, past.geography AS cod
 FROM (SELECT * FROM prevention.history
       WHERE (batch, concat(programme, '/', season, '/', geography)) IN (SELECT batch, key FROM prevention.loads_now WHERE kind = 'history')) AS past
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = past.geography
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Published series that were loaded: counts that others published, never mixed with those counted here. Measures of them are in the view gap, level published series.';

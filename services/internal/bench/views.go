@@ -13,6 +13,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"golang.org/x/sync/errgroup"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/engine"
@@ -83,7 +84,7 @@ func Views(ctx context.Context, conn driver.Conn, size ViewSize, n int) (map[str
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			for rows.Next() { //nolint:revive // the driver decodes the blocks, which is all that is wanted
+			for rows.Next() { // the driver decodes the blocks, which is all that is wanted
 			}
 			if err := rows.Err(); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
@@ -161,24 +162,41 @@ func FillViews(ctx context.Context, conn driver.Conn, size ViewSize) error {
 	if err != nil {
 		return err
 	}
-	for i, p := range set.Programmes {
-		for n, file := range files {
-			text, err := viewFiles.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			if n == 0 && i > 0 {
-				continue // the geographies are there
-			}
-			args := size.fillArguments(p, set)
-			if err := conn.Exec(ctx, string(text), append(args, clickhouse.Named("id", 1), clickhouse.Named("from", "1970-01-01"))...); err != nil {
-				return fmt.Errorf("%s: %w", file, err)
-			}
-			if strings.Contains(file, "gap_days") {
-				if err := conn.Exec(ctx, string(text), append(args, clickhouse.Named("id", 2), clickhouse.Named("from", (viewToday-13).String()))...); err != nil {
-					return fmt.Errorf("%s: %w", file, err)
+	const geographies = 1 // files before those that are of one programme
+	for _, file := range files[:geographies] {
+		if err := size.fill(ctx, conn, file, set.Programmes[0], set); err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2) // a programme takes some hundred MB
+	for _, p := range set.Programmes {
+		group.Go(func() error {
+			for _, file := range files[geographies:] {
+				if err := size.fill(ctx, conn, file, p, set); err != nil {
+					return err
 				}
 			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// fill runs one file for a programme; that of gap_days once more for the days that late records have moved since.
+func (s ViewSize) fill(ctx context.Context, conn driver.Conn, file string, p *programme.Programme, set *programme.Set) error {
+	text, err := viewFiles.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	since := []calendar.Day{0}
+	if strings.Contains(file, "gap_days") {
+		since = append(since, viewToday-13)
+	}
+	for i, from := range since {
+		args := append(s.fillArguments(p, set), clickhouse.Named("id", i+1), clickhouse.Named("from", from.String()))
+		if err := conn.Exec(ctx, string(text), args...); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	return nil
