@@ -17,6 +17,7 @@ var Names = []Name{
 	{"GAPWATCH_STREAM_MAX_AGE", "how long an event stays in the stream"},
 	{"GAPWATCH_STREAM_MAX_BYTES", "size at which publishing events is refused, -1 for no limit"},
 	{"GAPWATCH_STREAM_DEAD_LETTER_BYTES", "size at which dead letters are refused and collectors stop, -1 for no limit"},
+	{"GAPWATCH_STREAM_GAP_BYTES", "size at which verdicts are refused and wait, -1 for no limit"},
 	{"GAPWATCH_STREAM_REPLICAS", "copies of each stream in a NATS cluster: 1, 3 or 5"},
 	{"GAPWATCH_CLICKHOUSE_URL", "where ClickHouse is: http://user:password@host:8123 or https://..."},
 	{"GAPWATCH_PROGRAMMES", "path of the programme file; empty for the built-in one"},

@@ -53,12 +53,13 @@ type Streams struct {
 	MaxAge          time.Duration `envconfig:"GAPWATCH_STREAM_MAX_AGE"`
 	MaxBytes        int64         `envconfig:"GAPWATCH_STREAM_MAX_BYTES"`
 	DeadLetterBytes int64         `envconfig:"GAPWATCH_STREAM_DEAD_LETTER_BYTES"`
+	GapBytes        int64         `envconfig:"GAPWATCH_STREAM_GAP_BYTES"`
 	Replicas        int           `envconfig:"GAPWATCH_STREAM_REPLICAS"`
 }
 
 // Options is these settings for [stream.Ensure].
 func (s Streams) Options() stream.Options {
-	return stream.Options{MaxAge: s.MaxAge, MaxBytes: s.MaxBytes, DeadLetterBytes: s.DeadLetterBytes, Replicas: s.Replicas}
+	return stream.Options{MaxAge: s.MaxAge, MaxBytes: s.MaxBytes, DeadLetterBytes: s.DeadLetterBytes, GapBytes: s.GapBytes, Replicas: s.Replicas}
 }
 
 // ClickHouse is where a service finds ClickHouse. Embed it.

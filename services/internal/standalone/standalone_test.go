@@ -115,7 +115,7 @@ func TestSecondStartGoesOn(t *testing.T) {
 		}
 		publish(ctx, t, s, h, all/2, all)
 		stored(ctx, t, s, all)
-		for path, want := range map[string]string{"/healthz": "ok", "/readyz": "collector: ok", "/metrics": "gapwatch_events_total"} {
+		for path, want := range map[string]string{"/healthz": "ok", "/readyz": "collector: ok", "/metrics": "gapwatch_insert_seconds_count"} {
 			if body := get(t, s.MetricsURL+path); !strings.Contains(body, want) {
 				t.Errorf("%s has no %q:\n%s", path, want, body)
 			}
