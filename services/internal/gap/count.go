@@ -2,6 +2,7 @@ package gap
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math/big"
 	"slices"
@@ -59,6 +60,9 @@ type people struct{ gained, lost, eligible []uint64 }
 func (p *people) count(day int) inequality.Count {
 	return inequality.Count{Covered: p.gained[day] - p.lost[day], Eligible: p.eligible[day]}
 }
+
+// errTorn says that cells were published while they were read. Another look finds them whole.
+var errTorn = errors.New("counts were published while they were read")
 
 // count reads a season as published.
 func (k *Keeper) count(ctx context.Context, p *programme.Programme, of programme.Season, today calendar.Day) (*season, error) {
@@ -143,9 +147,14 @@ func (k *Keeper) read(ctx context.Context, s *season, level rollup.Level) (map[p
 		}
 	}
 	for _, p := range parts {
-		for i := 1; i < len(p.gained); i++ {
-			p.gained[i] += p.gained[i-1]
-			p.lost[i] += p.lost[i-1]
+		for i := range p.gained {
+			if i > 0 {
+				p.gained[i] += p.gained[i-1]
+				p.lost[i] += p.lost[i-1]
+			}
+			if p.lost[i] > p.gained[i] {
+				return nil, errTorn
+			}
 		}
 	}
 	return parts, nil

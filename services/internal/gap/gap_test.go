@@ -12,6 +12,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/disclosure"
@@ -317,6 +318,27 @@ func TestAWideningIsCalledOnceWhateverIsCutOff(t *testing.T) {
 	w.tick(w.keeper(nil))
 	if now := w.lines(`SELECT toString(tuple(*)) AS line FROM prevention.verdict_log ORDER BY event_id`); !slices.Equal(said, now) {
 		t.Errorf("the log has changed:\n%s", cmp.Diff(said, now))
+	}
+}
+
+func TestTwoKeepersSayTheSameOnce(t *testing.T) {
+	w := newWorld(t)
+	w.publish(lastYear, usual)
+	w.publish(thisYear, widens(2, 60))
+	var group errgroup.Group
+	for range 2 {
+		k := w.keeper(nil)
+		group.Go(func() error {
+			_, err := k.Tick(context.Background())
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	ids := w.lines(`SELECT event_id AS line FROM prevention.verdict_log ORDER BY event_id`)
+	if n := len(ids); n == 0 || len(slices.Compact(ids)) != n {
+		t.Errorf("logged: %v", ids)
 	}
 }
 
