@@ -326,8 +326,10 @@ func TestTwoKeepersSayTheSameOnce(t *testing.T) {
 	w.publish(lastYear, usual)
 	w.publish(thisYear, widens(2, 60))
 	var group errgroup.Group
-	for range 2 {
-		k := w.keeper(nil)
+	for i := range 2 {
+		k := w.keeper(func(c *gap.Config) { // their clocks differ, and so do the rows
+			c.Now = func() time.Time { return today.Time().Add(12*time.Hour + time.Duration(i)*time.Second) }
+		})
 		group.Go(func() error {
 			_, err := k.Tick(context.Background())
 			return err
