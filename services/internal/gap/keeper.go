@@ -54,7 +54,7 @@ type Config struct {
 	// the weeks of small areas are stored for good: not while a history is still being loaded. Default 10 minutes;
 	// negative: none.
 	Settle time.Duration
-	// Hold, where set, keeps both back while it says so.
+	// Hold, where set, keeps everything back while it says so.
 	Hold func() bool
 	// Prepare is run before the first look, again and again until it succeeds; may be nil.
 	Prepare func(context.Context) error
@@ -170,6 +170,9 @@ type Result struct {
 func (k *Keeper) Tick(ctx context.Context) (Result, error) {
 	var result Result
 	started := time.Now()
+	if k.config.Hold != nil && k.config.Hold() {
+		return result, nil
+	}
 	if !k.prepared && k.config.Prepare != nil {
 		if err := k.config.Prepare(ctx); err != nil {
 			return result, err
@@ -264,7 +267,7 @@ func (k *Keeper) settle(key seasonKey, covered uint64) {
 // settled tells whether what does not change afterwards may be said of a season: somebody is covered, and the counts have stayed about the same for long.
 func (k *Keeper) settled(key seasonKey) bool {
 	s := k.steady[key]
-	return s.covered > 0 && (k.config.Settle < 0 || k.config.Now().Sub(s.since) >= k.config.Settle) && (k.config.Hold == nil || !k.config.Hold())
+	return s.covered > 0 && (k.config.Settle < 0 || k.config.Now().Sub(s.since) >= k.config.Settle)
 }
 
 // workOut stores all that follows from a season's counts. Trajectories and effects are those of the newest, and so are
