@@ -8,7 +8,8 @@
 -- columns are passed on as they are stored. A column that is computed must not take the name of one of them.
 --
 -- Settings of who asks hold inside a view too, and some are filters on the tables behind it, exact columns and all
--- (additional_table_filters, parallel_replicas_custom_key). Each view therefore sets them itself.
+-- (additional_table_filters, parallel_replicas_custom_key). Each view therefore sets them itself. With FINAL,
+-- optimize_move_to_prewhere_if_final moves filters on the primary key only, so that other columns are read where these hold.
 --
 -- A day is complete up to the last complete day of its programme. That moves on by a day each day, also when no season is
 -- running, so that every day of a season that is over is complete. The season itself is called over when its last day lies
@@ -199,7 +200,8 @@ LEFT ANY JOIN prevention.geographies_now AS area ON area.code = days.code
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = days.programme
 LEFT ANY JOIN (SELECT programme, last_complete FROM prevention.completeness FINAL) AS lag ON lag.programme = days.programme
 ARRAY JOIN CAST([0, 1, 2, 3, 4, 5], 'Array(UInt8)') AS fifth
-SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = '',
+         optimize_move_to_prewhere_if_final = 1
 COMMENT 'Uptake by deprivation quintile: one row for each programme, season, geography, kind of fifths, day and quintile. Uptake of all together is in the view gap.';
 
 CREATE VIEW IF NOT EXISTS reporting.gap
@@ -278,7 +280,8 @@ FROM prevention.gap_days AS days FINAL
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = days.code
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = days.programme
 LEFT ANY JOIN (SELECT programme, last_complete FROM prevention.completeness FINAL) AS lag ON lag.programme = days.programme
-SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = '',
+         optimize_move_to_prewhere_if_final = 1
 COMMENT 'The gap between the most and the least deprived, every measure of it, and overall uptake: one row for each programme, season, geography, kind of fifths and day. All of it is computed from the figures shown, so it may differ from the exact by a little.';
 
 CREATE VIEW IF NOT EXISTS reporting.neighbourhoods
@@ -330,7 +333,8 @@ LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.prog
 LEFT ANY JOIN (SELECT code, groupArray((from_day, to_day, label)) AS list FROM prevention.flags
                WHERE (batch, concat(label, '\t', source)) IN (SELECT batch, key FROM prevention.loads_now WHERE kind = 'flags') GROUP BY code) AS flagged
     ON flagged.code = weeks.code
-SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = '',
+         optimize_move_to_prewhere_if_final = 1
 COMMENT 'Neighbourhoods week by week: one row for each programme, season, Sunday and neighbourhood.';
 
 CREATE VIEW IF NOT EXISTS reporting.ethnicity
@@ -367,7 +371,8 @@ FROM prevention.ethnicity_weeks AS weeks FINAL
 LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'place') AS place ON place.code = weeks.place
 LEFT ANY JOIN (SELECT code, name FROM prevention.geographies FINAL WHERE level = 'system') AS system ON system.code = weeks.system
 LEFT ANY JOIN (SELECT * FROM prevention.programmes FINAL) AS about ON about.programme = weeks.programme
-SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = '',
+         optimize_move_to_prewhere_if_final = 1
 COMMENT 'Ethnic groups by quintile, week by week: one row for each programme, season, Sunday, local authority, quintile and ethnic category. Adding up local authorities leaves out what is withheld.';
 
 CREATE VIEW IF NOT EXISTS reporting.verdicts
