@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS prevention.geographies
     level      LowCardinality(String) COMMENT 'neighbourhood, pcn, place, system, region or england',
     code       String,
     name       String                 COMMENT 'the code where no name was loaded',
-    place      String                 COMMENT 'of a neighbourhood: the place that most of its LSOAs lie in',
+    place      String                 COMMENT 'of a neighbourhood or PCN: the place that most of its LSOAs lie in, or most of its people live in',
     system     String                 COMMENT 'of a neighbourhood or place: the system that most of its LSOAs lie in',
     region     String                 COMMENT 'of a neighbourhood, place or system: the region that most of its LSOAs lie in',
     generation UInt32                 COMMENT 'load of the look-ups it was made from'

@@ -30,10 +30,10 @@ func (g *geography) name(code string) string {
 	return cmp.Or(g.names[code], code)
 }
 
-// tallied counts how often each value occurs.
+// tallied says how much there is of each value.
 type tallied map[string]int
 
-// most is the value that occurs most often; of equals the least.
+// most is the value that there is most of; of equals the least.
 func (t tallied) most() string {
 	most := ""
 	for _, v := range slices.Sorted(maps.Keys(t)) {
@@ -85,9 +85,9 @@ func (k *Keeper) readAreas(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	pcns := map[string]struct{}{}
-	for practice := range index.Practices() {
-		pcns[index.PCN(practice)] = struct{}{}
+	pcns, err := k.readPCNs(ctx, index)
+	if err != nil {
+		return err
 	}
 	places := &geography{names: names, regionOf: map[string]string{}, systemOf: map[string]string{}}
 	var rows [][]any
@@ -108,10 +108,9 @@ func (k *Keeper) readAreas(ctx context.Context) error {
 			add(level, code, "", "", code)
 		}
 	}
-	for pcn := range pcns {
-		if pcn != "" {
-			add("pcn", pcn, "", "", "")
-		}
+	for pcn, live := range pcns {
+		place := live.most()
+		add("pcn", pcn, place, places.systemOf[place], places.regionOf[place])
 	}
 	if k.config.National {
 		add("england", England, "", "", "")
@@ -122,6 +121,28 @@ func (k *Keeper) readAreas(ctx context.Context) error {
 	k.areas, k.places, k.areasAt = index, places, newest
 	clear(k.seasons) // names and regions may have changed
 	return nil
+}
+
+// readPCNs are the PCNs and, by place, how many eligible people of theirs live there. A PCN is where its practices are,
+// and no look-up says where that is: it is taken to lie in the place that most of its people live in.
+func (k *Keeper) readPCNs(ctx context.Context, index *area.Index) (map[string]tallied, error) {
+	live := map[string]tallied{}
+	for practice := range index.Practices() {
+		if pcn := index.PCN(practice); pcn != "" && live[pcn] == nil {
+			live[pcn] = tallied{}
+		}
+	}
+	for _, p := range k.config.Programmes.Programmes {
+		if err := reference.Eligible(ctx, k.config.ClickHouse, p.ID, func(row reference.EligibleRow) error {
+			if of := live[index.PCN(row.Practice)]; of != nil {
+				of[index.Find(row.LSOA).Place] += int(row.Eligible)
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
 }
 
 func (k *Keeper) programmeArgs(s *season) []any {
