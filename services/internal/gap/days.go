@@ -34,7 +34,7 @@ const (
 type place struct {
 	level, code, fifths string
 	exact               [6]*people           // index 0: unknown quintile
-	inside              []*people            // the parts of quintiles 1 to 5 that it is the sum of
+	inside, outside     []*people            // the parts of quintiles 1 to 5 that it is the sum of, and those of unknown quintile
 	shown               [][6]disclosure.Cell // by day
 	total               []disclosure.Cell    // by day
 }
@@ -85,6 +85,8 @@ func (k *Keeper) disclose(s *season) []*place {
 			g.exact[i.quintile].add(i.people)
 			if i.quintile > 0 {
 				g.inside = append(g.inside, i.people)
+			} else {
+				g.outside = append(g.outside, i.people)
 			}
 		}
 		for d := range n {
@@ -142,7 +144,7 @@ func (k *Keeper) localFifths(s *season, of *place, fifths map[part]*people, key 
 			g.exact[q] = &people{make([]uint64, n), make([]uint64, n), make([]uint64, n)}
 		}
 	}
-	g.inside = of.inside
+	g.inside, g.outside = of.inside, of.outside
 	parts, members := make([]inequality.Count, len(of.inside)), make([]inequality.Count, 5)
 	hidden := disclosure.Cell{Covered: disclosure.Figure{State: disclosure.Hidden}, Eligible: disclosure.Figure{State: disclosure.Hidden}}
 	for d := range n {

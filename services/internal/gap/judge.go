@@ -3,6 +3,7 @@ package gap
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -221,17 +222,60 @@ func (k *Keeper) opinion(s, past *season, g, last *place, f *verdict.Finding) op
 	}
 	if f.Compared {
 		o.change, o.low, o.high, o.needed = &f.Change, &f.Low, &f.High, &f.Needed
-		with, of := g, s
-		if f.Comparator == verdict.LastSeason {
-			with, of = last, past
+	}
+	// Other days are in the figures or the sentence too, also where there is no change to give.
+	with, of := g, s
+	if f.Comparator == verdict.LastSeason {
+		with, of = last, past
+	}
+	then := func(day calendar.Day) {
+		if with == nil || of.at(day) < 0 {
+			return
 		}
-		if then := of.at(f.Against); with != nil && then >= 0 {
-			q := with.quintiles(then)
-			used, parts = append(used, q[0], q[4]), append(parts, with.partsOn(then)...)
-		}
+		q := with.quintiles(of.at(day))
+		used, parts = append(used, q[0], q[4]), append(parts, with.partsOn(of.at(day))...)
+	}
+	if f.Compared || f.Missing.Then || f.Missing.Reason == verdict.EligibleChanged {
+		then(f.Against)
+	}
+	if f.EqualKnown {
+		then(f.EqualDay)
 	}
 	o.shown = !k.config.Disclosure.Withheld(used, parts)
+	// So are people of unknown quintile, where there are too many of them or overall uptake is too low.
+	if reason := f.Missing.Reason; reason == verdict.UnknownArea || reason == verdict.TooLittleUptake {
+		if !f.Missing.Then {
+			with, of, at = g, s, s.at(f.Day)
+		} else if of != nil {
+			at = of.at(f.Against)
+		}
+		if with != nil && at >= 0 {
+			share, parts := with.unknownOn(at, reason == verdict.UnknownArea)
+			o.shown = o.shown && !k.config.Disclosure.Withheld([]inequality.Count{share}, parts)
+		}
+	}
 	return o
+}
+
+// unknownOn are the covered people of unknown quintile on a day, together and by the parts that they are the sum of, of
+// all who are covered or of all who are eligible.
+func (g *place) unknownOn(day int, ofCovered bool) (share inequality.Count, parts []inequality.Count) {
+	for _, p := range slices.Concat(g.inside, g.outside) {
+		n := p.count(day)
+		if ofCovered {
+			n.Eligible = n.Covered
+		}
+		share.Eligible += n.Eligible
+	}
+	for _, p := range g.outside {
+		n := p.count(day).Covered
+		share.Covered += n
+		parts = append(parts, inequality.Count{Covered: n})
+	}
+	for i := range parts {
+		parts[i].Eligible = share.Eligible
+	}
+	return share, parts
 }
 
 // partsOn are the exact counts of a day that the geography's quintiles are the sum of.

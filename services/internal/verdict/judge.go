@@ -171,12 +171,14 @@ func (j *judge) acrossSeasons(f *Finding, now, then *Day) float64 {
 		square += j.line.square(a) + j.line.square(b)
 	}
 	f.Before = then.gap()
-	f.EqualGap, f.EqualKnown = j.gapAt(f.Uptake)
+	if d := j.dayAt(f.Uptake); d != nil && j.unfit(d).Reason == "" {
+		f.EqualKnown, f.EqualGap, f.EqualDay = true, d.gap(), d.Day
+	}
 	return math.Sqrt(f.Phi * square)
 }
 
-// gapAt is the last season's gap on the first day on which it had at least that overall uptake.
-func (j *judge) gapAt(uptake float64) (float64, bool) {
+// dayAt is the last season's first day on which it had at least that overall uptake; nil if there is none.
+func (j *judge) dayAt(uptake float64) *Day {
 	c := &j.equal
 	for c.next < len(c.days) && c.days[c.next].uptake() < uptake {
 		c.next++
@@ -185,10 +187,9 @@ func (j *judge) gapAt(uptake float64) (float64, bool) {
 		c.next--
 	}
 	if c.next == len(c.days) || uptake == 0 {
-		return 0, false
+		return nil
 	}
-	d := &c.days[c.next]
-	return d.gap(), j.unfit(d).Reason == ""
+	return &c.days[c.next]
 }
 
 // withinSeason sets the gap before and gives the half-width of the interval of the change between two days of a season.

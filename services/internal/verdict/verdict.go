@@ -54,10 +54,11 @@ type Finding struct {
 	Phi        float64      // the over-dispersion that the interval allows for, at least 1
 	AtEnd      bool         // the last season was shorter: compared with its last day
 
-	// EqualKnown is set for LastSeason if that season reached today's overall uptake. EqualGap is its gap on the first
-	// day it had. It tells a season that runs ahead or behind from one in which the fifths have drawn apart.
+	// EqualKnown is set for LastSeason if that season reached today's overall uptake. EqualGap is its gap on EqualDay, the
+	// first day it had. It tells a season that runs ahead or behind from one in which the fifths have drawn apart.
 	EqualKnown bool
 	EqualGap   float64
+	EqualDay   calendar.Day
 }
 
 // Reason says which rule withholds a verdict.
