@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,9 @@ type sent struct {
 // freshness publishes events of all programmes and places at a steady rate, with collector and aggregator at work, and
 // measures from just before each publish to when prevention.published says that its programme is published beyond it.
 func (r *run) freshness(ctx context.Context) error {
+	if err := r.calm(ctx); err != nil {
+		return err
+	}
 	w := &waiting{of: map[string][]sent{}}
 	return r.collecting(ctx, func(ctx context.Context) error {
 		ctx, stop := context.WithCancel(ctx)
@@ -63,6 +67,16 @@ func (r *run) freshness(ctx context.Context) error {
 		r.result.FreshnessP50S = w.times[len(w.times)/2].Seconds()
 		r.result.FreshnessP99S = w.times[len(w.times)*99/100].Seconds()
 		return nil
+	})
+}
+
+// calm waits until the season is on disk and its parts are merged: a store that holds a season has held it for a while.
+func (r *run) calm(ctx context.Context) error {
+	syscall.Sync()
+	return poll(ctx, func() (bool, error) {
+		var merges uint64
+		err := r.conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&merges)
+		return merges == 0, err
 	})
 }
 
