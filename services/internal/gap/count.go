@@ -45,6 +45,16 @@ func (s *season) covered() (n uint64) {
 	return n
 }
 
+// anybody tells whether anybody has been covered at all.
+func (s *season) anybody() bool {
+	for _, p := range s.parts {
+		if p.gained[len(p.gained)-1] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // at is the index of a day, that of the last one where the season is over by then; below 0 before it begins.
 func (s *season) at(day calendar.Day) int { return int(min(day, s.last) - s.first) }
 

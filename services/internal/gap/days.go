@@ -257,7 +257,7 @@ func row(p *programme.Programme, g *place, day calendar.Day, cells [6]disclosure
 		}
 	}
 	for i, short := range inequality.ShortToTarget(quintiles, p.Target/100, floor) {
-		if n, ok := short.Get(); ok {
+		if n, ok := short.Get(); ok && p.Target > 0 {
 			r.shortTarget[i+1] = &n
 		}
 	}

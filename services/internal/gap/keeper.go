@@ -29,6 +29,7 @@ import (
 	"gapwatch/services/internal/disclosure"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/store"
+	"gapwatch/services/internal/verdict"
 )
 
 //go:embed queries/*.sql
@@ -220,14 +221,17 @@ func (k *Keeper) programme(ctx context.Context, p *programme.Programme, result *
 		}
 		want := kept{id: id.String(), complete: min(complete, s.End), today: min(today, s.End)}
 		var last *programme.Season
-		if i > 0 && p.Kind != programme.Rolling {
-			last = &seasons[i-1]
+		if before, ok := verdict.Before(p, s.ID); ok {
+			last = &before
 			if past, ok := ids[last.ID]; ok {
 				want.past = past.String()
 			}
 		}
 		key := seasonKey{p.ID, s.ID}
-		want.settled = k.settled(key)
+		settled := func() bool { // what is said of a season is said beside the last one
+			return k.settled(key) && (last == nil || !k.coming(seasonKey{p.ID, last.ID}))
+		}
+		want.settled = settled()
 		if have := k.seasons[key]; have == want {
 			continue
 		}
@@ -238,6 +242,9 @@ func (k *Keeper) programme(ctx context.Context, p *programme.Programme, result *
 					return err
 				}
 			}
+			if !past.anybody() {
+				past = nil // nothing is known of it: that is no gap of 0
+			}
 		}
 		now, err := k.count(ctx, p, s, today)
 		if err != nil {
@@ -246,8 +253,10 @@ func (k *Keeper) programme(ctx context.Context, p *programme.Programme, result *
 		done[s.ID] = now
 		now.id, now.generation, now.complete = id, generation, want.complete
 		k.settle(key, now.covered())
-		want.settled = k.settled(key)
-		if err := k.workOut(ctx, now, past, i == len(seasons)-1, want.settled, result); err != nil {
+		want.settled = settled()
+		// The last days of a season become complete when the next one has begun.
+		newest := i == len(seasons)-1 || complete < seasons[i+1].Start
+		if err := k.workOut(ctx, now, past, newest, want.settled, result); err != nil {
 			return fmt.Errorf("season %s: %w", s.ID, err)
 		}
 		k.seasons[key] = want
@@ -263,6 +272,9 @@ func (k *Keeper) settle(key seasonKey, covered uint64) {
 		k.steady[key] = steady{covered, k.config.Now()}
 	}
 }
+
+// coming tells whether a season's counts are still changing a lot.
+func (k *Keeper) coming(key seasonKey) bool { return k.steady[key].covered > 0 && !k.settled(key) }
 
 // settled tells whether what does not change afterwards may be said of a season: somebody is covered, and the counts have stayed about the same for long.
 func (k *Keeper) settled(key seasonKey) bool {

@@ -47,6 +47,10 @@ func (k *Keeper) complete(ctx context.Context, p *programme.Programme, today cal
 	for i, q := range lag.Quintiles {
 		quintiles[i] = uint16(q.Days)
 	}
+	if l, ok := k.lags[p.ID]; ok && l.Lag == lag && l.today == today && time.Since(l.at) < learnEvery {
+		k.lags[p.ID] = learnt{lag, today, l.at, settled} // it stands there already
+		return lag.LastComplete(today), nil
+	}
 	if err := k.insert(ctx, "completeness (programme, as_of, lag, basis, quintile_lags, last_complete, learnt_at)", "", 1, func(int) []any {
 		return []any{p.ID, today.Time(), uint16(lag.Days), string(lag.Basis), quintiles, lag.LastComplete(today).Time(), k.config.Now()}
 	}); err != nil {

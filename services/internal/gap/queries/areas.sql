@@ -1,2 +1,2 @@
--- The newest load that changes areas, their names, or where the people of a PCN live.
-SELECT max(load) FROM prevention.loads WHERE kind IN ('areas', 'names', 'practices', 'eligible')
+-- The newest load that changes areas, their names, where the people of a PCN live, or what interventions there were.
+SELECT max(load) FROM prevention.loads WHERE kind IN ('areas', 'names', 'practices', 'eligible', 'interventions')
