@@ -212,7 +212,7 @@ func (k *Keeper) programme(ctx context.Context, p *programme.Programme, result *
 	if err != nil {
 		return err
 	}
-	generation := uint32(new(big.Int).Rsh(ids[""], 108).Uint64())
+	generation := generationOf(ids)
 	done := map[string]*season{} // worked out in this look
 	for i, s := range seasons {
 		id, ok := ids[s.ID]
@@ -249,6 +249,12 @@ func (k *Keeper) programme(ctx context.Context, p *programme.Programme, result *
 		now, err := k.count(ctx, p, s, today)
 		if err != nil {
 			return err
+		}
+		// Covered people by old look-ups over eligible people by new ones would be nobody's uptake.
+		if again, err := k.published(ctx, p); err != nil {
+			return err
+		} else if generationOf(again) != generation {
+			return errTorn
 		}
 		done[s.ID] = now
 		now.id, now.generation, now.complete = id, generation, want.complete
@@ -349,6 +355,14 @@ func (k *Keeper) published(ctx context.Context, p *programme.Programme) (map[str
 		return nil, err
 	}
 	return ids, err
+}
+
+// generationOf is the load of reference data that a programme is published by; 0 if it is not published.
+func generationOf(ids map[string]*big.Int) uint32 {
+	if ids[""] == nil {
+		return 0
+	}
+	return uint32(new(big.Int).Rsh(ids[""], 108).Uint64())
 }
 
 // each runs queries/<name>.sql and calls scan for every row.

@@ -1,9 +1,12 @@
 package gap_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/gap"
@@ -146,5 +149,42 @@ func TestASeriesWithoutATargetIsShortOfNone(t *testing.T) {
 	w.tick(w.keeper(nil))
 	if got := w.lines(`SELECT toString(short_target) AS line FROM prevention.gap_days FINAL`); len(got) != 1 || got[0] != "[NULL,NULL,NULL,NULL,NULL,NULL]" {
 		t.Errorf("short of no target: %v", got)
+	}
+}
+
+// meanwhile is a connection on which something happens just before the first query of some text.
+type meanwhile struct {
+	driver.Conn
+	before string
+	do     func()
+}
+
+func (m *meanwhile) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+	if do := m.do; do != nil && strings.Contains(query, m.before) {
+		m.do = nil
+		do()
+	}
+	return m.Conn.Query(ctx, query, args...)
+}
+
+func TestEligiblePeopleThatChangeWhileTheyAreReadAreReadAgain(t *testing.T) {
+	w := newWorld(t)
+	w.publish(thisYear, usual)
+	id := `bitShiftLeft(toUInt128(2), 108)`
+	conn := &meanwhile{Conn: w.conn, before: "eligible_now", do: func() {
+		w.exec(`INSERT INTO prevention.eligible_cells (programme, season, valid_from, place, system, level, code, quintile, generation, eligible)
+			SELECT programme, season, valid_from, place, system, level, code, quintile, 2, 3 * eligible FROM prevention.eligible_cells`)
+		w.exec(`INSERT INTO prevention.published (programme, season, place, id, base) SELECT programme, season, place, ` + id + `, base FROM prevention.published`)
+	}}
+	k := w.keeper(func(c *gap.Config) { c.ClickHouse = conn })
+	if _, err := k.Tick(t.Context()); err == nil {
+		t.Error("old covered people were taken with new eligible people")
+	}
+	if torn := w.lines(`SELECT DISTINCT toString(eligible) AS line FROM prevention.gap_days`); len(torn) > 0 {
+		t.Errorf("stored: %v", torn)
+	}
+	w.tick(k)
+	if got := w.lines(`SELECT DISTINCT toString(eligible[2]) AS line FROM prevention.gap_days FINAL WHERE level = 'place'`); len(got) != 1 || got[0] != "180000" {
+		t.Errorf("eligible: %v", got)
 	}
 }
