@@ -26,16 +26,12 @@ type standing struct {
 // judge takes the complete days since the last time into the verdict on each geography, logs each change and stores
 // where it stands. It returns how many changes were logged. A geography's changes are logged before its standing is
 // stored: after a crash in between, its standing is that of its newest change.
-func (k *Keeper) judge(ctx context.Context, s, past *season, all []*place) (int, error) {
+func (k *Keeper) judge(ctx context.Context, s, past *season, all, earlier []*place) (int, error) {
 	standings, err := k.standings(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	var before map[areaKey]map[string]*place
-	if past != nil {
-		before = judged(k.disclose(past))
-	}
-	now := judged(all)
+	before, now := judged(earlier), judged(all)
 	scatters := learnScatter(past, before)
 	changes := 0
 	var rows [][]any

@@ -305,18 +305,18 @@ func (k *Keeper) workOut(ctx context.Context, s, past *season, newest, settled b
 	if !newest || s.complete < s.first {
 		return nil
 	}
+	var before []*place
+	if past != nil {
+		before = k.disclose(past)
+	}
 	if settled {
-		changes, err := k.judge(ctx, s, past, all)
+		changes, err := k.judge(ctx, s, past, all, before)
 		if err != nil {
 			return err
 		}
 		result.Verdicts += changes
 	}
 	if s.programme.Kind != programme.Rolling {
-		var before []*place
-		if past != nil {
-			before = k.disclose(past)
-		}
 		if err := k.writeTrajectories(ctx, s, past, all, before); err != nil {
 			return err
 		}
