@@ -87,7 +87,7 @@ func newHavoc(s *system, rng *rand.Rand) *havoc {
 		h.aggregators = append(h.aggregators, newProcess(s.t, fmt.Sprintf("aggregator-%d", i), filepath.Join(programs, "aggregator"), func() []string {
 			return []string{
 				"GAPWATCH_NATS_URL=" + s.nats.URL(), "GAPWATCH_CLICKHOUSE_URL=" + s.engine.URL(),
-				"GAPWATCH_AGGREGATOR_INTERVAL=100ms", "GAPWATCH_AGGREGATOR_SHARE=0.9",
+				"GAPWATCH_AGGREGATOR_INTERVAL=100ms", "GAPWATCH_AGGREGATOR_SHARE=0.9", "GAPWATCH_GAP_SHARE=0.05",
 				// From a backlog of this many on it recomputes: some do so soon, others never.
 				fmt.Sprintf("GAPWATCH_AGGREGATOR_BACKLOG=%d", []int{3_000, 20_000, 1_000_000}[rng.IntN(3)]),
 			}

@@ -10,8 +10,8 @@ import (
 	"gapwatch/services/internal/uptake"
 )
 
-// tally counts everybody of a programme. It holds four bytes a count, so that ten million people fit into a few
-// hundred megabytes, and numbers instead of names, so that counting one is cheap.
+// tally counts everybody of a programme. It holds eight bytes for each cell, day and column that is not 0, however many
+// people are in it, and numbers instead of names, so that counting one is cheap.
 type tally struct {
 	areas   ground
 	series  []series
@@ -47,11 +47,57 @@ func (k seriesKey) packed() uint64 {
 	return uint64(k.level)<<61 | uint64(k.season)<<51 | uint64(k.corner)<<26 | uint64(k.code)
 }
 
-// series are the counts of one cell over the days: a day and a column in each entry, as often as it was counted.
+// series are the counts of one cell over the days.
 type series struct {
 	key     seriesKey
-	entries []uint32
-	matched int // days found stored with the same counts
+	entries []entry  // in order of at, each at most once
+	pending []uint32 // what was counted since the last fold, at by at
+	matched int      // days found stored with the same counts
+}
+
+// entry is one count of a series: at is a day and a column, of two bits.
+type entry struct{ at, n uint32 }
+
+// pendingCounts is how many counts wait until they are folded in: few enough for little memory, many enough that
+// folding costs little a count.
+const pendingCounts = 64
+
+// fold adds what is pending to the entries.
+func (s *series) fold() {
+	if len(s.pending) == 0 {
+		return
+	}
+	slices.Sort(s.pending)
+	distinct := 1
+	for i := 1; i < len(s.pending); i++ {
+		if s.pending[i] != s.pending[i-1] {
+			distinct++
+		}
+	}
+	// From the back, so that the entries move within their own slice; then close the space that known ones left.
+	old := len(s.entries)
+	s.entries = slices.Grow(s.entries, distinct)[:old+distinct]
+	to, from := len(s.entries), old
+	for i := len(s.pending); i > 0; {
+		at, n := s.pending[i-1], uint32(0)
+		for ; i > 0 && s.pending[i-1] == at; i-- {
+			n++
+		}
+		for ; from > 0 && s.entries[from-1].at > at; from-- {
+			to--
+			s.entries[to] = s.entries[from-1]
+		}
+		if from > 0 && s.entries[from-1].at == at {
+			n += s.entries[from-1].n
+			from--
+		}
+		to--
+		s.entries[to] = entry{at, n}
+	}
+	if from < to {
+		s.entries = append(s.entries[:from], s.entries[to:]...)
+	}
+	s.pending = s.pending[:0]
 }
 
 // The columns of an entry.
@@ -163,13 +209,17 @@ func (t *tally) count(k seriesKey, day calendar.Day, column uint32) {
 		t.series, t.index[k.packed()] = append(t.series, series{key: k}), i
 	}
 	s := &t.series[i]
-	s.entries = append(s.entries, uint32(day)<<2|column)
+	if len(s.pending) == pendingCounts {
+		s.fold()
+	}
+	s.pending = append(s.pending, uint32(day)<<2|column)
 }
 
 // finish must be called after the last add and before anything is read.
 func (t *tally) finish() {
 	for i := range t.series {
-		slices.Sort(t.series[i].entries)
+		t.series[i].fold()
+		t.series[i].pending = nil
 	}
 }
 
@@ -204,7 +254,7 @@ func (t *tally) each(wanted func(slice) bool, do func(Cell, Counts) error) error
 		c := Cell{Season: t.seasons.values[s.key.season], Place: at.place, System: at.system, Quintile: at.quintile, Level: levels[s.key.level]}
 		c.Code = t.code(s.key)
 		for rest := s.entries; len(rest) > 0; {
-			day := rest[0] >> 2
+			day := rest[0].at >> 2
 			c.Day = calendar.Day(day)
 			if err := do(c, take(&rest, day)); err != nil {
 				return err
@@ -215,19 +265,19 @@ func (t *tally) each(wanted func(slice) bool, do func(Cell, Counts) error) error
 }
 
 // take counts the entries of a day off the front.
-func take(entries *[]uint32, day uint32) Counts {
+func take(entries *[]entry, day uint32) Counts {
 	var n Counts
 	rest := *entries
-	for len(rest) > 0 && rest[0]>>2 == day {
-		switch rest[0] & 3 {
+	for len(rest) > 0 && rest[0].at>>2 == day {
+		switch count := int64(rest[0].n); rest[0].at & 3 {
 		case newly:
-			n.Newly++
+			n.Newly = count
 		case lapsed:
-			n.Lapsed++
+			n.Lapsed = count
 		case movedIn:
-			n.MovedIn++
+			n.MovedIn = count
 		case movedOut:
-			n.MovedOut++
+			n.MovedOut = count
 		}
 		rest = rest[1:]
 	}
@@ -245,7 +295,7 @@ type comparison struct {
 func (t *tally) matches(c Cell, stored Counts, result *comparison) {
 	result.compared++
 	if s := t.find(c); s != nil {
-		i, _ := slices.BinarySearch(s.entries, uint32(c.Day)<<2)
+		i, _ := slices.BinarySearchFunc(s.entries, uint32(c.Day)<<2, func(e entry, at uint32) int { return cmp.Compare(e.at, at) })
 		rest := s.entries[i:]
 		if take(&rest, uint32(c.Day)) == stored {
 			s.matched++
@@ -287,7 +337,7 @@ func (t *tally) missing(result *comparison) {
 		s := &t.series[i]
 		days := 0
 		for rest := s.entries; len(rest) > 0; days++ {
-			take(&rest, rest[0]>>2)
+			take(&rest, rest[0].at>>2)
 		}
 		if days > s.matched {
 			result.wrong += days - s.matched
