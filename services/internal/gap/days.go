@@ -132,6 +132,9 @@ func (k *Keeper) disclose(s *season) []*place {
 	return all
 }
 
+// hidden is a cell of which nothing is shown.
+var hidden = disclosure.Cell{Covered: disclosure.Figure{State: disclosure.Hidden}, Eligible: disclosure.Figure{State: disclosure.Hidden}}
+
 // localFifths divides a place or system by its own fifths. They are hidden on days on which they would give a small
 // number of its quintiles back.
 func (k *Keeper) localFifths(s *season, of *place, fifths map[part]*people, key func(fifth string) part) *place {
@@ -146,7 +149,6 @@ func (k *Keeper) localFifths(s *season, of *place, fifths map[part]*people, key 
 	}
 	g.inside, g.outside = of.inside, of.outside
 	parts, members := make([]inequality.Count, len(of.inside)), make([]inequality.Count, 5)
-	hidden := disclosure.Cell{Covered: disclosure.Figure{State: disclosure.Hidden}, Eligible: disclosure.Figure{State: disclosure.Hidden}}
 	for d := range n {
 		for i, p := range of.inside {
 			parts[i] = p.count(d)
@@ -361,7 +363,7 @@ func (k *Keeper) writeDays(ctx context.Context, s *season, all []*place) (int, e
 	}
 	for key := range stored {
 		if !here[rowKey{level: key.level, code: key.code, fifths: key.fifths}] {
-			r := row(s.programme, &place{level: key.level, code: key.code, fifths: key.fifths}, key.day, [6]disclosure.Cell{}, nil, disclosure.Cell{}, [6]inequality.Count{})
+			r := row(s.programme, &place{level: key.level, code: key.code, fifths: key.fifths}, key.day, [6]disclosure.Cell{hidden, hidden, hidden, hidden, hidden, hidden}, nil, hidden, [6]inequality.Count{})
 			if err := w.add(&r, stored, key); err != nil {
 				return w.written, err
 			}

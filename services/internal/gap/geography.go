@@ -46,8 +46,8 @@ func (t tallied) most() string {
 
 // readAreas brings the look-ups up to date and stores what lies in what for the views.
 func (k *Keeper) readAreas(ctx context.Context) error {
-	var newest uint32
-	if err := k.each(ctx, "areas", nil, func(rows driver.Rows) error { return rows.Scan(&newest) }); err != nil {
+	var newest, areas uint32
+	if err := k.each(ctx, "areas", nil, func(rows driver.Rows) error { return rows.Scan(&newest, &areas) }); err != nil {
 		return err
 	}
 	if k.areas != nil && newest == k.areasAt {
@@ -118,7 +118,7 @@ func (k *Keeper) readAreas(ctx context.Context) error {
 	if err := k.insert(ctx, "geographies (level, code, name, place, system, region, generation)", "", len(rows), func(i int) []any { return rows[i] }); err != nil {
 		return err
 	}
-	k.areas, k.places, k.areasAt = index, places, newest
+	k.areas, k.places, k.areasAt, k.areasLoad = index, places, newest, areas
 	clear(k.seasons) // names and regions may have changed
 	return nil
 }

@@ -40,7 +40,7 @@ func (k *Keeper) judge(ctx context.Context, s, past *season, all, earlier []*pla
 		if g.fifths != national || now[key] == nil {
 			continue
 		}
-		if s.complete <= standings[key].Day && standings[key].Started {
+		if s.complete < standings[key].Day && standings[key].Started {
 			continue
 		}
 		at := standings[key]
@@ -64,7 +64,10 @@ func (k *Keeper) judge(ctx context.Context, s, past *season, all, earlier []*pla
 		if at.Started {
 			first = at.Day + 1
 		}
-		findings := verdict.Judge(&c, first, s.complete)
+		c.Season.Start = max(c.Season.Start, s.first) // a rolling programme has days of the last years only
+		findings := verdict.Judge(&c, min(first, s.complete), s.complete)
+		// The last complete day may be judged again: late events change what is shown of it, not what was said, since Step
+		// takes a day in once.
 		for i := range findings {
 			was := at.Verdict()
 			var changed bool
@@ -187,6 +190,9 @@ func (k *Keeper) standings(ctx context.Context, s *season) (map[areaKey]standing
 		if calendar.Day(day) > st.Day || !st.Started { // the keeper was cut off after this change
 			st.State = verdict.State{Day: calendar.Day(day), Started: true, InForce: verdict.Verdict(inForce), Since: calendar.Day(day)}
 			st.fifths = fifths
+		}
+		if st.InForce != verdict.Verdict(inForce) { // another keeper, with other counts, was first
+			st.InForce, st.Since = verdict.Verdict(inForce), calendar.Day(day)
 		}
 		of[key] = st
 		return nil

@@ -95,14 +95,15 @@ type Keeper struct {
 	config  Config
 	metrics *metrics
 
-	prepared bool
-	seasons  map[seasonKey]kept // what was worked out last
-	steady   map[seasonKey]steady
-	lags     map[string]learnt
-	areas    *area.Index
-	places   *geography
-	areasAt  uint32 // generation of areas and places
-	history  uint32 // load of the published series that were measured
+	prepared  bool
+	seasons   map[seasonKey]kept // what was worked out last
+	steady    map[seasonKey]steady
+	lags      map[string]learnt
+	areas     *area.Index
+	places    *geography
+	areasAt   uint32 // generation of areas and places
+	areasLoad uint32 // newest load of areas themselves
+	history   uint32 // load of the published series that were measured
 }
 
 type seasonKey struct{ programme, season string }
@@ -124,7 +125,8 @@ type steady struct {
 
 type learnt struct {
 	completeness.Lag
-	today   calendar.Day
+	clock   calendar.Day // the day on which it was learnt
+	today   calendar.Day // the day as of which it was
 	at      time.Time
 	settled bool
 }
@@ -183,13 +185,14 @@ func (k *Keeper) Tick(ctx context.Context) (Result, error) {
 	if err := k.readAreas(ctx); err != nil {
 		return result, err
 	}
+	var errs []error // one programme's must not keep the others waiting
 	for _, p := range k.config.Programmes.Programmes {
 		if err := k.programme(ctx, p, &result); err != nil {
-			return result, fmt.Errorf("programme %s: %w", p.ID, err)
+			errs = append(errs, fmt.Errorf("programme %s: %w", p.ID, err))
 		}
 	}
 	if err := k.publishedSeries(ctx, &result); err != nil {
-		return result, fmt.Errorf("published series: %w", err)
+		errs = append(errs, fmt.Errorf("published series: %w", err))
 	}
 	if result.Seasons > 0 {
 		k.metrics.seconds.Observe(time.Since(started).Seconds())
@@ -197,7 +200,7 @@ func (k *Keeper) Tick(ctx context.Context) (Result, error) {
 		k.metrics.verdicts.Add(float64(result.Verdicts))
 		k.config.Log.Debug("measures", "seasons", result.Seasons, "days", result.Days, "verdicts", result.Verdicts, "took", time.Since(started))
 	}
-	return result, nil
+	return result, errors.Join(errs...)
 }
 
 // programme works out the seasons of a programme whose counts have changed or that have a new complete day.
@@ -208,7 +211,10 @@ func (k *Keeper) programme(ctx context.Context, p *programme.Programme, result *
 	}
 	today := calendar.Of(k.config.Now())
 	seasons := seasonsOf(p, today)
-	complete, err := k.complete(ctx, p, today, len(seasons) > 0 && k.settled(seasonKey{p.ID, seasons[len(seasons)-1].ID}))
+	if len(seasons) == 0 {
+		return nil
+	}
+	complete, err := k.complete(ctx, p, today, k.settled(seasonKey{p.ID, seasons[len(seasons)-1].ID}))
 	if err != nil {
 		return err
 	}
@@ -327,6 +333,9 @@ func (k *Keeper) workOut(ctx context.Context, s, past *season, newest, settled b
 // seasonsOf are the seasons of a programme that have begun, in order of time. A rolling programme has one, of which the
 // last two years and a bit are kept: as much as a comparison with a year earlier needs.
 func seasonsOf(p *programme.Programme, today calendar.Day) []programme.Season {
+	if p.Kind == programme.Rolling && p.HistoryFrom > today {
+		return nil
+	}
 	if p.Kind == programme.Rolling {
 		return []programme.Season{{ID: programme.RollingSeason, Start: max(p.HistoryFrom, today-rollingDays), End: calendar.Far}}
 	}

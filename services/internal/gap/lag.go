@@ -20,9 +20,10 @@ const arrivalRecords = 500_000
 
 // complete is the last complete day of a programme. The lag is learnt again on each new day, every hour, and as long as
 // a history is coming in: settled tells that it is not.
-func (k *Keeper) complete(ctx context.Context, p *programme.Programme, today calendar.Day, settled bool) (calendar.Day, error) {
-	if l, ok := k.lags[p.ID]; ok && l.today == today && l.settled && time.Since(l.at) < learnEvery {
-		return l.LastComplete(today), nil
+func (k *Keeper) complete(ctx context.Context, p *programme.Programme, clock calendar.Day, settled bool) (calendar.Day, error) {
+	today := clock
+	if l, ok := k.lags[p.ID]; ok && l.clock == clock && l.settled && time.Since(l.at) < learnEvery {
+		return l.LastComplete(l.today), nil
 	}
 	since := today - completeness.Window - 1
 	var recent uint64
@@ -42,13 +43,26 @@ func (k *Keeper) complete(ctx context.Context, p *programme.Programme, today cal
 	}); err != nil {
 		return 0, err
 	}
+	// A day does not become complete because nothing comes in any more, of whatever programme: a feed or a collector that
+	// stands still would make days without events, and a gap of nothing.
+	if err := k.each(ctx, "newest", nil, func(rows driver.Rows) error {
+		var newest int32
+		var some bool
+		err := rows.Scan(&newest, &some)
+		if some {
+			today = min(today, calendar.Day(newest))
+		}
+		return err
+	}); err != nil {
+		return 0, err
+	}
 	lag := completeness.Learn(today, arrivals)
 	quintiles := make([]uint16, len(lag.Quintiles))
 	for i, q := range lag.Quintiles {
 		quintiles[i] = uint16(q.Days)
 	}
 	if l, ok := k.lags[p.ID]; ok && l.Lag == lag && l.today == today && time.Since(l.at) < learnEvery {
-		k.lags[p.ID] = learnt{lag, today, l.at, settled} // it stands there already
+		k.lags[p.ID] = learnt{lag, clock, today, l.at, settled} // it stands there already
 		return lag.LastComplete(today), nil
 	}
 	if err := k.insert(ctx, "completeness (programme, as_of, lag, basis, quintile_lags, last_complete, learnt_at)", "", 1, func(int) []any {
@@ -57,6 +71,6 @@ func (k *Keeper) complete(ctx context.Context, p *programme.Programme, today cal
 		return 0, err
 	}
 	k.metrics.lag.WithLabelValues(p.ID).Set(float64(lag.Days))
-	k.lags[p.ID] = learnt{lag, today, time.Now(), settled}
+	k.lags[p.ID] = learnt{lag, clock, today, time.Now(), settled}
 	return lag.LastComplete(today), nil
 }

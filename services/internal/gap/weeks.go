@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -29,11 +28,11 @@ type hoodDay struct {
 }
 
 // writeWeeks stores neighbourhoods and ethnic groups on the Sundays that have become complete. What is stored stays as
-// it is under one generation of reference data: two vintages of a small area never differ by a day's people.
+// it is while the areas are the same: two vintages of a small area never differ by a day's people.
 func (k *Keeper) writeWeeks(ctx context.Context, s *season) error {
 	shown := map[hoodDay]float64{}
 	stored := map[calendar.Day]bool{}
-	args := append(k.programmeArgs(s), clickhouse.Named("generation", strconv.FormatUint(uint64(s.generation), 10)))
+	args := append(k.programmeArgs(s), clickhouse.Named("areas", k.areasLoad))
 	if err := k.each(ctx, "weeks", args, func(rows driver.Rows) error {
 		var at hoodDay
 		var day int32

@@ -1,4 +1,4 @@
--- The Sundays that are stored under a generation of reference data, with the uptake shown then.
+-- The Sundays that are stored under the areas in force, with the uptake shown then.
 SELECT toInt32(weeks.day) AS on_day, weeks.place, weeks.code, weeks.uptake
 FROM prevention.neighbourhood_weeks AS weeks FINAL
-WHERE weeks.programme = @programme AND weeks.season = @season AND bitShiftRight(weeks.id, 108) = @generation
+WHERE weeks.programme = @programme AND weeks.season = @season AND bitShiftRight(weeks.id, 108) >= @areas
