@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -41,13 +42,18 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 		}
 		delete(changed, slice{}) // the programme's own row
 	} else {
-		// A slice whose published cells are right may still hold rows that a step which was cut off left behind, and which
-		// the next step in it would publish: compare with those as well.
-		result, err := a.compare(ctx, counted, "stored_until", clickhouse.Named("programme", p.ID), clickhouse.Named("id", id))
+		// A slice is left alone if its published cells are right and so are those it would have at the new id: rows that a
+		// step which was cut off left behind would be published with the next step in it, and right rows that nobody has
+		// published yet are not seen.
+		result, err := a.compare(ctx, counted, "stored", clickhouse.Named("programme", p.ID))
 		if err != nil {
 			return 0, err
 		}
 		changed = result.changed
+		if result, err = a.compare(ctx, counted, "stored_until", clickhouse.Named("programme", p.ID), clickhouse.Named("id", id)); err != nil {
+			return 0, err
+		}
+		maps.Copy(changed, result.changed)
 	}
 	rows := []publication{{programme: p.ID, extent: extent{id, id}}}
 	for s := range changed {
@@ -173,6 +179,9 @@ func (a *Aggregator) leftRecords(ctx context.Context, to Position) (map[event.Re
 // compare holds what was counted against the cells that a query reads.
 func (a *Aggregator) compare(ctx context.Context, counted *tally, query string, args ...any) (comparison, error) {
 	result := comparison{changed: map[slice]bool{}}
+	for i := range counted.series {
+		counted.series[i].matched = 0
+	}
 	if err := readCells(ctx, a.config.ClickHouse, query, args, func(c Cell, n Counts) error {
 		counted.matches(c, n, &result)
 		return nil

@@ -203,7 +203,7 @@ func TestReplayRefuses(t *testing.T) {
 	const header = "programme,season,geography,day,quintile,covered,eligible\n"
 	for want, rows := range map[string]string{
 		"yesterday":  "a,b,c,2026-11-22,1,1,1\n",
-		"1971":       "a,b,c,1960-11-22,1,1,1\n",
+		"1970-01-01": "a,b,c,1960-11-22,1,1,1\n",
 		"0 people":   "a,b,c,2021-11-22,1,0,1\n",
 		"a.id":       "a b,b,c,2021-11-22,1,1,1\n",
 		"seasons[1]": "a,b,c,2021-11-22,1,1,1\na,b,c,2021-12-22,1,1,1\na,d,c,2021-12-01,1,1,1\n",
