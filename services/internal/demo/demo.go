@@ -116,7 +116,7 @@ func show(ctx context.Context, config standalone.Config, o Options, s *standalon
 		t.Foot = append(t.Foot,
 			fmt.Sprintf("%s events came in, the last %s are not counted yet; counts are of %s, %.0f s ago", grouped(int(last)),
 				grouped(int(last-min(p.sequence, last))), p.at.Local().Format("15:04:05"), max(0, now.Sub(p.at).Seconds())),
-			"uptake in percent of the eligible, by fifth of deprivation; the gap in percentage points. Ctrl-C ends it.")
+			"uptake in percent of the eligible, by fifth of deprivation; gap in percentage points on the last complete day. Ctrl-C ends it.")
 		return t, nil
 	})
 }

@@ -24,9 +24,10 @@ type Row struct {
 	Programme, Season string
 	Eligible, Covered [6]int64
 
-	Floor    uint64       // eligible people of a quintile below which there is no SII
-	Complete calendar.Day // the last complete day, 0 where it is not known
-	Verdict  string       // on the gap of the widest geography that has one, empty where none has
+	Floor    uint64               // eligible people of a quintile below which there is no SII
+	Complete calendar.Day         // the last complete day, 0 where it is not known
+	Then     inequality.Quintiles // on that day: the gap is of a day that is complete, since the records of some come later
+	Verdict  string               // on the gap of the widest geography that has one, empty where none has
 }
 
 var headings = []string{"programme", "season", "eligible", "covered", "uptake", "Q1 most depr.", "Q2", "Q3", "Q4", "Q5 least", "gap Q5-Q1", "SII (95 %)", "no area", "complete to", "verdict"}
@@ -34,7 +35,8 @@ var headings = []string{"programme", "season", "eligible", "covered", "uptake", 
 // textColumns are aligned to the left, the numbers after them to the right.
 const textColumns = 2
 
-// Render is the table as lines of text, each ending in a newline. Uptake is in percent, the gap in percentage points,
+// Render is the table as lines of text, each ending in a newline. Uptake is in percent, the gap on the last complete day
+// in percentage points,
 // with the slope index of inequality (logit) and its 95 % interval beside it, "no area" the share of covered people whose quintile is unknown, in percent. What cannot be computed is a dash.
 func Render(t Table) string {
 	lines := [][]string{headings}
@@ -84,16 +86,12 @@ func (r Row) cells() []string {
 	for q := 1; q <= 5; q++ {
 		cells = append(cells, percent(r.Covered[q], r.Eligible[q]))
 	}
-	gap := "-"
-	if r.Eligible[1] > 0 && r.Eligible[5] > 0 {
-		gap = fmt.Sprintf("%+.1f", 100*(share(r.Covered[5], r.Eligible[5])-share(r.Covered[1], r.Eligible[1])))
+	gap, sii := "-", "-"
+	measures := inequality.Of(r.Then, r.Floor)
+	if e, ok := measures.Gap.Get(); ok {
+		gap = fmt.Sprintf("%+.1f", 100*e.Value)
 	}
-	var quintiles inequality.Quintiles
-	for i := range quintiles {
-		quintiles[i] = inequality.Count{Covered: uint64(max(0, r.Covered[i+1])), Eligible: uint64(max(0, r.Eligible[i+1]))}
-	}
-	sii := "-"
-	if e, ok := inequality.Of(quintiles, r.Floor).SII.Get(); ok {
+	if e, ok := measures.SII.Get(); ok {
 		sii = fmt.Sprintf("%+.1f (%.1f to %.1f)", 100*e.Value, 100*e.Low, 100*e.High)
 	}
 	complete := "-"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/inequality"
 	"gapwatch/services/internal/livetable"
 )
 
@@ -19,7 +20,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var example = livetable.Table{
 	Rows: []livetable.Row{
 		{Programme: "flu-65", Season: "2026-27", Eligible: [6]int64{1200, 50_000, 51_000, 52_000, 53_000, 54_000}, Covered: [6]int64{600, 20_000, 23_000, 26_000, 29_000, 32_400},
-			Floor: 100, Complete: calendar.Date(2026, 11, 8), Verdict: "widening"},
+			Floor: 100, Complete: calendar.Date(2026, 11, 8), Verdict: "widening",
+			Then: inequality.Quintiles{{Covered: 18_000, Eligible: 50_000}, {Covered: 21_000, Eligible: 51_000}, {Covered: 24_000, Eligible: 52_000}, {Covered: 27_000, Eligible: 53_000}, {Covered: 30_000, Eligible: 54_000}}},
 		{Programme: "nhs-health-check", Season: "rolling", Eligible: [6]int64{0, 100, 100, 100, 100, 100}, Covered: [6]int64{0, 55, 50, 50, 50, 45}}, // the gap the other way round
 		{Programme: "mmr-2", Season: "2026-27", Covered: [6]int64{0, 1, 2, 3, 4, 5}},                                                                 // no denominator
 		{Programme: "bp-check", Season: "rolling", Eligible: [6]int64{0, 1_234_567, 0, 0, 0, 1}},                                                     // nobody covered, fifths without anybody

@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/inequality"
 	"gapwatch/services/internal/programme"
 )
 
@@ -23,11 +24,20 @@ var verdictsQuery string
 // that was. Below it stand the sentences of all places and systems whose gap widens or narrows. Errors are the driver's:
 // retry.
 func Read(ctx context.Context, conn driver.Conn, set *programme.Set, today calendar.Day) (t Table, err error) {
-	rows, seasons, err := readUptake(ctx, conn, set, today)
-	if err != nil || len(rows) == 0 {
-		return t, err
+	rows, seasons := seasonsOf(set, today)
+	if len(rows) == 0 {
+		return t, nil
 	}
 	t.Rows = rows
+	at := map[string]*Row{}
+	for i := range rows {
+		at[rows[i].Programme] = &rows[i]
+	}
+	if err := readUptake(ctx, conn, seasons, today, func(id string, q uint8, covered, eligible int64) {
+		at[id].Covered[q], at[id].Eligible[q] = covered, eligible
+	}); err != nil {
+		return t, err
+	}
 	result, err := conn.Query(ctx, verdictsQuery, clickhouse.Named("seasons", seasons))
 	if err != nil {
 		return t, fmt.Errorf("read verdicts: %w", err)
@@ -43,10 +53,11 @@ func Read(ctx context.Context, conn driver.Conn, set *programme.Set, today calen
 		if err := result.Scan(&id, &season, &v.level, &v.code, &v.verdict, &sentence, &shown, &complete); err != nil {
 			return t, fmt.Errorf("read verdicts: %w", err)
 		}
-		for i := range t.Rows {
-			if t.Rows[i].Programme == id {
-				t.Rows[i].Complete = calendar.Day(complete)
-			}
+		if row := at[id]; row != nil {
+			row.Complete = calendar.Day(complete)
+		}
+		if v.verdict == "" {
+			continue // nothing of it is judged yet
 		}
 		if of := widest[id]; len(of) == 0 || of[0].level == v.level {
 			widest[id] = append(of, v)
@@ -61,6 +72,21 @@ func Read(ctx context.Context, conn driver.Conn, set *programme.Set, today calen
 	if err := result.Err(); err != nil {
 		return t, fmt.Errorf("read verdicts: %w", err)
 	}
+	complete := map[calendar.Day][]clickhouse.GroupSet{} // what is complete up to the same day
+	for i, row := range rows {
+		if row.Complete > 0 {
+			complete[row.Complete] = append(complete[row.Complete], seasons[i])
+		}
+	}
+	for day, seasons := range complete {
+		if err := readUptake(ctx, conn, seasons, day, func(id string, q uint8, covered, eligible int64) {
+			if q > 0 {
+				at[id].Then[q-1] = inequality.Count{Covered: uint64(max(0, covered)), Eligible: uint64(max(0, eligible))}
+			}
+		}); err != nil {
+			return t, err
+		}
+	}
 	for i := range t.Rows {
 		if of := widest[t.Rows[i].Programme]; len(of) == 1 { // several of one level: there is no verdict on all of them
 			t.Rows[i].Verdict = of[0].verdict
@@ -69,26 +95,23 @@ func Read(ctx context.Context, conn driver.Conn, set *programme.Set, today calen
 	return t, nil
 }
 
-// readUptake are the rows without verdicts, and the programmes and seasons that they are of.
-func readUptake(ctx context.Context, conn driver.Conn, set *programme.Set, today calendar.Day) ([]Row, []clickhouse.GroupSet, error) {
-	var rows []Row
-	var seasons []clickhouse.GroupSet
-	at := map[[2]string]int{}
+// seasonsOf are the rows of a table, still without people, and the programmes and seasons that they are of.
+func seasonsOf(set *programme.Set, today calendar.Day) (rows []Row, seasons []clickhouse.GroupSet) {
 	for _, p := range set.Programmes {
-		season, ok := seasonOf(p, today)
-		if !ok {
-			continue
+		if season, ok := seasonOf(p, today); ok {
+			rows = append(rows, Row{Programme: p.ID, Season: season, Floor: uint64(p.Limits.Floor)})
+			seasons = append(seasons, clickhouse.GroupSet{Value: []any{p.ID, season}})
 		}
-		at[[2]string{p.ID, season}] = len(rows)
-		rows = append(rows, Row{Programme: p.ID, Season: season, Floor: uint64(p.Limits.Floor)})
-		seasons = append(seasons, clickhouse.GroupSet{Value: []any{p.ID, season}})
 	}
-	if len(rows) == 0 {
-		return nil, nil, nil
-	}
-	result, err := conn.Query(ctx, uptakeQuery, clickhouse.Named("seasons", seasons), clickhouse.Named("today", today.String()))
+	return rows, seasons
+}
+
+// readUptake calls found with the people of each programme and quintile on a day.
+func readUptake(ctx context.Context, conn driver.Conn, seasons []clickhouse.GroupSet, day calendar.Day,
+	found func(programme string, quintile uint8, covered, eligible int64)) error {
+	result, err := conn.Query(ctx, uptakeQuery, clickhouse.Named("seasons", seasons), clickhouse.Named("today", day.String()))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read uptake: %w", err)
+		return fmt.Errorf("read uptake: %w", err)
 	}
 	defer result.Close() //nolint:errcheck // result.Err is checked
 	for result.Next() {
@@ -96,16 +119,16 @@ func readUptake(ctx context.Context, conn driver.Conn, set *programme.Set, today
 		var quintile uint8
 		var covered, eligible int64
 		if err := result.Scan(&id, &season, &quintile, &covered, &eligible); err != nil {
-			return nil, nil, fmt.Errorf("read uptake: %w", err)
+			return fmt.Errorf("read uptake: %w", err)
 		}
-		if i, ok := at[[2]string{id, season}]; ok && quintile <= 5 {
-			rows[i].Covered[quintile], rows[i].Eligible[quintile] = covered, eligible
+		if quintile <= 5 {
+			found(id, quintile, covered, eligible)
 		}
 	}
 	if err := result.Err(); err != nil {
-		return nil, nil, fmt.Errorf("read uptake: %w", err)
+		return fmt.Errorf("read uptake: %w", err)
 	}
-	return rows, seasons, nil
+	return nil
 }
 
 // seasonOf is the id of the last season that has begun.
