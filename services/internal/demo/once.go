@@ -94,6 +94,7 @@ func bulk(c standalone.Config) standalone.Config {
 	c.SyncAlways = false
 	c.Streams.Duplicates = 10 * time.Second // it holds every id of that time in memory
 	c.Aggregator.Patience = 10 * time.Minute
+	c.Gap.Hold = func() bool { return true } // what follows from counts waits until they are all there
 	// Each insert makes a part in every partition that it touches, so fewer and larger ones cost the engine less.
 	c.Collector.Batch = max(c.Collector.Batch, 50_000)
 	c.Collector.MaxAge = max(c.Collector.MaxAge, time.Second)
