@@ -167,9 +167,6 @@ func TestAWideningOpensTheGapByItsPoints(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	if testing.Short() {
-		t.Skip("simulates every setting once")
-	}
 	rows := 0
 	report := Make(1, 3, func(Row) { rows++ })
 	if rows != len(report.Alarms)+len(report.Marks)+len(report.Power) || len(report.Power)%len(Points) != 0 {
