@@ -1,9 +1,11 @@
 // Command simulator publishes a synthetic health system's events, or a published series as one event for each person.
 //
 //	GAPWATCH_SIMULATOR_REFERENCE=folder go run ./services/simulator
+//	GAPWATCH_SIMULATOR_REFERENCE=folder go run ./services/simulator reference
 //
 // It writes the reference files that go with the events and the truth that must come out, where asked to, publishes the
-// history, and goes on live if GAPWATCH_SIMULATOR_LIVE is more than 0.
+// history, and goes on live if GAPWATCH_SIMULATOR_LIVE is more than 0. With reference it ends when the files are written.
+// A GAPWATCH_SIMULATOR_MARK lets both of them, and later starts, tell one history.
 package main
 
 import (
@@ -33,7 +35,7 @@ func main() {
 	var env environment
 	err := settings.Load(&env)
 	if err == nil {
-		err = run(ctx, env)
+		err = run(ctx, env, os.Args[1:])
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, err)
@@ -41,9 +43,17 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, env environment) error {
-	history, err := env.Make(env.ProgrammeFile, time.Now())
+func run(ctx context.Context, env environment, args []string) error {
+	referenceOnly := len(args) == 1 && args[0] == "reference"
+	if len(args) > 0 && !referenceOnly {
+		return errors.New("usage: simulator [reference]")
+	}
+	mark, err := env.ReadMark(time.Now())
 	if err != nil {
+		return err
+	}
+	history, err := env.Make(env.ProgrammeFile, mark.Now)
+	if err != nil || referenceOnly {
 		return err
 	}
 	nc, _, err := stream.Connect(env.Connect("simulator", nil))
@@ -51,8 +61,14 @@ func run(ctx context.Context, env environment) error {
 		return err
 	}
 	defer nc.Close()
-	report, err := feed.Publish(ctx, nc, history.Messages(), feed.Options{PerSecond: env.Rate})
-	fmt.Fprintf(os.Stderr, "%d messages confirmed, %d of them twice\n", report.Confirmed, report.Duplicates)
+	if !mark.Published {
+		var report feed.Report
+		report, err = feed.Publish(ctx, nc, history.Messages(), feed.Options{PerSecond: env.Rate})
+		fmt.Fprintf(os.Stderr, "%d messages confirmed, %d of them twice\n", report.Confirmed, report.Duplicates)
+		if err == nil {
+			err = mark.SetPublished()
+		}
+	}
 	if err == nil && env.LiveRate > 0 {
 		_, err = feed.Publish(ctx, nc, history.Live(time.Now), feed.Options{PerSecond: env.LiveRate})
 	}

@@ -49,6 +49,7 @@ var Names = []Name{
 	{"GAPWATCH_SIMULATOR_PEOPLE", "how many people to simulate, up to 4,000,000"},
 	{"GAPWATCH_SIMULATOR_REFERENCE", "folder to write the reference files of the simulation into"},
 	{"GAPWATCH_SIMULATOR_TRUTH", "CSV file to write what must come out into"},
+	{"GAPWATCH_SIMULATOR_MARK", "file that keeps which history was published, so that another start goes on with it"},
 	{"GAPWATCH_SIMULATOR_SERIES", "published series to replay instead"},
 	{"GAPWATCH_SIMULATOR_PROGRAMME", "which programme of that series"},
 	{"GAPWATCH_SIMULATOR_RATE", "messages of history to publish a second, 0 for as many as possible"},

@@ -42,9 +42,11 @@ type NATS struct {
 	NATSKey         string `envconfig:"GAPWATCH_NATS_KEY"`
 }
 
-// Connect is these settings for [stream.Connect]; name is shown in the server's list of connections.
+// Connect is these settings for [stream.Connect]; name is shown in the server's list of connections. Answers come to
+// _INBOX.<name>, so that the server's permissions can keep what one service reads from the others: see
+// deploy/nats/nats.conf.
 func (n NATS) Connect(name string, logger *slog.Logger) stream.ConnectOptions {
-	return stream.ConnectOptions{URL: n.NATSURL, Name: name, Credentials: n.NATSCredentials, CA: n.NATSCA,
+	return stream.ConnectOptions{URL: n.NATSURL, Name: name, Inbox: "_INBOX." + name, Credentials: n.NATSCredentials, CA: n.NATSCA,
 		Certificate: n.NATSCertificate, Key: n.NATSKey, Logger: logger}
 }
 

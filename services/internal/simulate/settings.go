@@ -15,6 +15,7 @@ type Settings struct {
 	People    int     `envconfig:"GAPWATCH_SIMULATOR_PEOPLE" default:"1500000"`
 	Reference string  `envconfig:"GAPWATCH_SIMULATOR_REFERENCE"` // folder for the reference files; empty = not written
 	TruthFile string  `envconfig:"GAPWATCH_SIMULATOR_TRUTH"`     // CSV file for the truth; empty = not written
+	MarkFile  string  `envconfig:"GAPWATCH_SIMULATOR_MARK"`      // file for the [Mark]; empty = each start simulates anew
 	Series    string  `envconfig:"GAPWATCH_SIMULATOR_SERIES"`    // series file to replay instead; empty = none
 	Programme string  `envconfig:"GAPWATCH_SIMULATOR_PROGRAMME"` // programme of it; empty = the only one
 	Rate      float64 `envconfig:"GAPWATCH_SIMULATOR_RATE"`      // messages of history a second; 0 = as fast as it goes

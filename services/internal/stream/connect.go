@@ -13,6 +13,7 @@ import (
 type ConnectOptions struct {
 	URL         string // nats://host:4222 or tls://host:4222, several separated by commas; a user and password may be in it
 	Name        string // shown in the server's list of connections
+	Inbox       string // prefix of the subjects that answers come to, or empty for _INBOX
 	Credentials string // path of a .creds file, or empty
 	CA          string // path of a PEM file with the authorities to trust, or empty for the system's
 	Certificate string // path of the client's certificate (PEM), or empty
@@ -43,6 +44,9 @@ func Connect(o ConnectOptions) (*nats.Conn, jetstream.JetStream, error) {
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("NATS is back") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS connection", "error", err) }),
+	}
+	if o.Inbox != "" {
+		options = append(options, nats.CustomInboxPrefix(o.Inbox))
 	}
 	if o.Credentials != "" {
 		options = append(options, nats.UserCredentials(o.Credentials))
