@@ -1,0 +1,1 @@
+SELECT programme, programme_name FROM reporting.programmes ORDER BY position
