@@ -145,6 +145,7 @@ func TestBadInputBecomesADeadLetterWithItsReason(t *testing.T) {
 	if got := run.metric("gapwatch_events_total", "outcome", "dead letter"); got != float64(len(all)) {
 		t.Errorf("counted %v dead letters", got)
 	}
+	r.sameInClickHouse(letters)
 	// They are what the contract says, and their subjects are what people filter by.
 	schema, err := jsonschema.NewCompiler().Compile("../../../schemas/events/dead-letter.v1.schema.json")
 	if err != nil {
@@ -166,6 +167,57 @@ func TestBadInputBecomesADeadLetterWithItsReason(t *testing.T) {
 			t.Errorf("subject %s, want %s", raw.Subject, want)
 		}
 	}
+}
+
+// sameInClickHouse compares what ClickHouse says of dead letters with the letters themselves, before and after everything
+// was handled once more: the same rows again must change nothing, hours included.
+func (r *rig) sameInClickHouse(letters map[uint64]collect.Letter) {
+	r.t.Helper()
+	const each = "SELECT count(), uniqExact(at), sum(sipHash64(sequence, at)) FROM prevention.dead_letters FINAL WHERE stream = ?"
+	var n, times, content [2]uint64
+	for i := range n {
+		rows, err := r.clickhouse.Query(r.t.Context(), `SELECT sequence, reason, field, letters.reason, letters.field FROM prevention.handled FINAL
+			LEFT JOIN (SELECT * FROM prevention.dead_letters FINAL) AS letters USING (stream, sequence)
+			WHERE stream = ? AND (outcome = 'dead letter' OR reason != '' OR field != '')`, r.created())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		var again []collect.HandledRow
+		for rows.Next() {
+			var sequence uint64
+			var handled, listed event.Rejection
+			var reason, listedReason string
+			if err := rows.Scan(&sequence, &reason, &handled.Field, &listedReason, &listed.Field); err != nil {
+				r.t.Fatal(err)
+			}
+			handled.Reason, listed.Reason = event.Reason(reason), event.Reason(listedReason)
+			if letter := letters[sequence]; handled.Reason != letter.Reason || handled.Field != letter.Field || handled != listed {
+				r.t.Errorf("message %d: %v and %v, its letter says %s: %s", sequence, handled, listed, letter.Reason, letter.Field)
+			}
+			again = append(again, collect.HandledRow{Stream: r.created(), Sequence: sequence, Outcome: collect.DeadLetter, Rejection: &handled})
+		}
+		r.check("dead letters in ClickHouse", uint64(len(again)), uint64(len(letters)))
+		if err := r.clickhouse.QueryRow(r.t.Context(), each, r.created()).Scan(&n[i], &times[i], &content[i]); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := collect.InsertHandled(r.t.Context(), r.clickhouse, again); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if n[0] != n[1] || times[0] != times[1] || content[0] != content[1] {
+		r.t.Errorf("handled again, %v letters at %v times (%v) became others", n, times, content)
+	}
+}
+
+// A field comes from package event alone. Should something else ever stand there, it stays out of ClickHouse.
+func TestAFieldOfAnotherKindIsNotStored(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	row := collect.HandledRow{Stream: 7, Sequence: 1, Outcome: collect.DeadLetter, Rejection: &event.Rejection{Reason: event.DuplicateKey, Field: "data.9434765919"}}
+	if err := collect.InsertHandled(t.Context(), r.clickhouse, []collect.HandledRow{row}); err != nil {
+		t.Fatal(err)
+	}
+	r.check("rows with the word for it", r.count("SELECT count() FROM prevention.handled WHERE stream = 7 AND reason = 'duplicate key' AND field = 'other'"), 1)
+	r.check("letters with the word for it", r.count("SELECT count() FROM prevention.dead_letters WHERE stream = 7 AND field = 'other'"), 1)
 }
 
 func TestNothingOfAnNHSNumberStays(t *testing.T) {

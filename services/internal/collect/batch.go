@@ -224,7 +224,7 @@ func (b *batch) writeHandled(ctx context.Context) error {
 		m := &b.messages[i]
 		rows[i] = HandledRow{Stream: m.Stream, Sequence: m.Sequence, Outcome: Stored}
 		if m.Rejection != nil {
-			rows[i].Outcome = DeadLetter
+			rows[i].Outcome, rows[i].Rejection = DeadLetter, m.Rejection
 		}
 	}
 	return b.retry(ctx, "insert what was handled", func() error {

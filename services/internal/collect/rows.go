@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -34,7 +35,26 @@ const (
 type HandledRow struct {
 	Stream, Sequence uint64
 	Outcome          Outcome
+
+	// Rejection is why a message became a dead letter; nil for others. Its reason and field are stored, in the fixed words
+	// of package event.
+	Rejection *event.Rejection
 }
+
+// why is what a row says of a dead letter. A field that is none of the contract's is not passed on, wherever it came from:
+// it could be a part of the message.
+func (r *HandledRow) why() (reason, field string) {
+	if r.Rejection == nil {
+		return "", ""
+	}
+	if field = r.Rejection.Field; !slices.Contains(event.Fields, field) {
+		field = otherField
+	}
+	return string(r.Rejection.Reason), field
+}
+
+// otherField stands for a field that is none of [event.Fields].
+const otherField = "other"
 
 // maxPartitions is how many partitions one insert may touch. ClickHouse refuses more than 100 (error 252) and writes
 // one part for each.
@@ -108,13 +128,14 @@ var (
 	handledColumns = []clickhouse.ColumnNameAndType{
 		{Name: "stream", Type: "UInt64"}, {Name: "sequence", Type: "UInt64"},
 		{Name: "outcome", Type: "Enum8('stored' = 1, 'dead letter' = 2, 'lost' = 3)"},
+		{Name: "reason", Type: "String"}, {Name: "field", Type: "String"},
 	}
 )
 
 const (
 	insertEvents = `INSERT INTO prevention.events (programme, season, person, record_id, time, precedence, stream, sequence, status, day,
 		dose, lsoa, ethnicity, practice, provider, plus, previous, person_key, source, record, received)`
-	insertHandled = `INSERT INTO prevention.handled (stream, sequence, outcome)`
+	insertHandled = `INSERT INTO prevention.handled (stream, sequence, outcome, reason, field)`
 )
 
 func insertRows(ctx context.Context, conn driver.Conn, rows []Row) error {
@@ -152,6 +173,8 @@ func InsertHandled(ctx context.Context, conn driver.Conn, rows []HandledRow) err
 		column(rows, func(r *HandledRow) uint64 { return r.Stream }),
 		column(rows, func(r *HandledRow) uint64 { return r.Sequence }),
 		column(rows, func(r *HandledRow) int8 { return int8(r.Outcome) }),
+		column(rows, func(r *HandledRow) string { reason, _ := r.why(); return reason }),
+		column(rows, func(r *HandledRow) string { _, field := r.why(); return field }),
 	)
 }
 

@@ -1,5 +1,7 @@
 package event
 
+import "slices"
+
 // Reason is why a message can never be accepted. The list is closed: every rejection has one of these, and each is the
 // value of a metric label and of a dead letter's header, so it never holds anything of the message.
 type Reason string
@@ -47,6 +49,10 @@ var Reasons = []Reason{
 	MissingField, NotPseudonym, UnknownStatus, UnknownProgramme, NoSeason, BadDay, BadDose, BadLSOA, BadEthnicity,
 	BadODSCode, BadGroups, BadCorrection,
 }
+
+// Fields is every value of [Rejection.Field]: the fields of the contract, and where else something can be wrong. Like
+// reasons, they are fit for a table or a metric: nothing of the message is among them.
+var Fields = append(slices.Clone(fieldNames[:]), "payload", "subject", "header", "extra field")
 
 // Rejection says why a message can never be accepted. Trying again cannot help: the answer is a dead letter.
 type Rejection struct {

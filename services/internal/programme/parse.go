@@ -160,18 +160,26 @@ func (r *reader) programme(n *yaml.Node, path string) *Programme {
 	return p
 }
 
+// usualBehind is the limit where the file says none.
+const usualBehind = 5
+
 func (o object) limits(key string) Limits {
 	n, ok := o.required(key)
 	if !ok {
 		return Limits{}
 	}
-	l := o.r.object(n, o.field(key), "floor", "smallest_change", "unknown_area", "ceiling")
-	return Limits{
+	l := o.r.object(n, o.field(key), "floor", "smallest_change", "unknown_area", "ceiling", "behind")
+	limits := Limits{
 		Floor:          l.whole("floor", 1, 1_000_000),
 		SmallestChange: l.number("smallest_change", 0, 100),
 		UnknownArea:    l.number("unknown_area", 0, 100),
 		Ceiling:        l.number("ceiling", 0, 100),
+		Behind:         usualBehind,
 	}
+	if _, ok := l.fields["behind"]; ok {
+		limits.Behind = l.number("behind", 0, 100)
+	}
+	return limits
 }
 
 func (o object) seasons(key string, kind Kind) []Season {

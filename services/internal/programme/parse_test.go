@@ -33,7 +33,7 @@ programmes:
     min_interval: 28
     target: 95.5
     history_from: "2023-04-01"
-    limits: {floor: 50, smallest_change: 0.5, unknown_area: 10, ceiling: 20}
+    limits: {floor: 50, smallest_change: 0.5, unknown_area: 10, ceiling: 20, behind: 2.5}
     seasons:
       - {id: 2023-24, start: 2023-04-01, end: 2024-03-31}
       - {id: 2023-24b, start: 2023-04-01, end: 2025-03-31}
@@ -62,11 +62,11 @@ func TestParse(t *testing.T) {
 	flu, ok := set.Get("flu")
 	if !ok || flu.Kind != programme.Seasonal || flu.EventType != programme.TypeVaccination || flu.Doses != 1 || flu.Target != 75 ||
 		flu.Name != "Flu" || flu.Eligible != "People aged 65 or over" || flu.Source != "A letter" ||
-		flu.Limits != (programme.Limits{Floor: 100, SmallestChange: 1, UnknownArea: 10, Ceiling: 20}) {
+		flu.Limits != (programme.Limits{Floor: 100, SmallestChange: 1, UnknownArea: 10, Ceiling: 20, Behind: 5}) {
 		t.Errorf("%+v", flu)
 	}
 	mmr, _ := set.Get("mmr")
-	if mmr.Doses != 2 || mmr.MinInterval != 28 || mmr.Target != 95.5 || mmr.HistoryFrom != calendar.Date(2023, 4, 1) || len(mmr.Seasons) != 2 {
+	if mmr.Limits.Behind != 2.5 || mmr.Doses != 2 || mmr.MinInterval != 28 || mmr.Target != 95.5 || mmr.HistoryFrom != calendar.Date(2023, 4, 1) || len(mmr.Seasons) != 2 {
 		t.Errorf("%+v", mmr)
 	}
 	bp, _ := set.Get("bp")
@@ -144,11 +144,12 @@ func TestParseRefuses(t *testing.T) {
 		"history before 1970":     {"history_from: 2023-09-01", "history_from: 1969-12-31", "p.yaml:8: flu.history_from: must be a date (YYYY-MM-DD) from 1970-01-01 to 2299-12-31"},
 		"no limits":               {"    limits: {floor: 100, smallest_change: 1, unknown_area: 10, ceiling: 20}\n    seasons", "    seasons", "p.yaml:3: flu.limits: is missing"},
 		"a limit missing":         {"floor: 50, ", "", "p.yaml:23: mmr.limits.floor: is missing"},
-		"a limit unknown":         {"floor: 50, ", "floor: 50, roof: 1, ", "p.yaml:23: mmr.limits.roof: unknown key; known are floor, smallest_change, unknown_area, ceiling"},
+		"a limit unknown":         {"floor: 50, ", "floor: 50, roof: 1, ", "p.yaml:23: mmr.limits.roof: unknown key; known are floor, smallest_change, unknown_area, ceiling, behind"},
 		"floor nought":            {"floor: 50", "floor: 0", "p.yaml:23: mmr.limits.floor: must be a whole number from 1 to 1000000"},
 		"floor with decimals":     {"floor: 50", "floor: 50.5", "p.yaml:23: mmr.limits.floor: must be a whole number from 1 to 1000000"},
 		"change above 100":        {"smallest_change: 0.5", "smallest_change: 100.1", "p.yaml:23: mmr.limits.smallest_change: must be a number from 0 to 100"},
-		"limits a list":           {"{floor: 50, smallest_change: 0.5, unknown_area: 10, ceiling: 20}", "[50]", "p.yaml:23: mmr.limits: must be a mapping with the keys floor, smallest_change, unknown_area, ceiling"},
+		"behind below 0":          {"behind: 2.5", "behind: -1", "p.yaml:23: mmr.limits.behind: must be a number from 0 to 100"},
+		"limits a list":           {"{floor: 50, smallest_change: 0.5, unknown_area: 10, ceiling: 20, behind: 2.5}", "[50]", "p.yaml:23: mmr.limits: must be a mapping with the keys floor, smallest_change, unknown_area, ceiling, behind"},
 		"doses nought":            {"doses: 2", "doses: 0", "p.yaml:19: mmr.doses: must be a whole number from 1 to 9\np.yaml:20: mmr.min_interval: not allowed: belongs to programmes of more than one dose"},
 		"doses ten":               {"doses: 2", "doses: 10", "p.yaml:19: mmr.doses: must be a whole number from 1 to 9\np.yaml:20: mmr.min_interval: not allowed: belongs to programmes of more than one dose"},
 		"doses without interval":  {"    min_interval: 28\n", "", "p.yaml:15: mmr.min_interval: is missing"},
@@ -212,7 +213,7 @@ func TestParseRefusesFiles(t *testing.T) {
 
 func TestAnchorsMayBeUsed(t *testing.T) {
 	text := strings.Replace(good, "limits: {floor: 100", "limits: &limits {floor: 100", 1)
-	text = strings.Replace(text, "limits: {floor: 50, smallest_change: 0.5, unknown_area: 10, ceiling: 20}", "limits: *limits", 1)
+	text = strings.Replace(text, "limits: {floor: 50, smallest_change: 0.5, unknown_area: 10, ceiling: 20, behind: 2.5}", "limits: *limits", 1)
 	set, err := programme.Parse("p.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)

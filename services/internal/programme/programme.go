@@ -54,6 +54,7 @@ type Limits struct {
 	SmallestChange float64 // the smallest change of the gap that matters, percentage points
 	UnknownArea    float64 // share of covered people without a known area above which no verdict is given, percent
 	Ceiling        float64 // the gap above which an alert is raised, percentage points
+	Behind         float64 // how far a quintile is under the season before when an alert is raised, percentage points; 5 unless set
 }
 
 // Set is all programmes of a deployment and the edition of the Index of Multiple Deprivation they are counted by.

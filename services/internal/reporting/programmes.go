@@ -1,5 +1,5 @@
 // Package reporting is what the database reporting needs besides the snapshots: the settings of the programmes. The views
-// themselves are in schemas/migrations/0005_reporting.sql; the tests of this package are theirs.
+// themselves are in schemas/migrations/0005_reporting.sql and 0006_feed.sql; the tests of this package are theirs.
 package reporting
 
 import (
@@ -21,7 +21,7 @@ var endless = calendar.Date(2299, 12, 31)
 // become shares of 1. An error is ClickHouse's: store.Judge says what to do.
 func WriteProgrammes(ctx context.Context, conn driver.Conn, set *programme.Set, now time.Time) error {
 	batch, err := conn.PrepareBatch(ctx, `INSERT INTO prevention.programmes (programme, position, name, kind, target, history_from, floor,
-		smallest_change, unknown_area, ceiling, eligible_group, source, imd, seasons, starts, ends, written_at)`)
+		smallest_change, unknown_area, ceiling, behind, eligible_group, source, imd, seasons, starts, ends, written_at)`)
 	if err != nil {
 		return fmt.Errorf("write the programmes: %w", err)
 	}
@@ -36,7 +36,7 @@ func WriteProgrammes(ctx context.Context, conn driver.Conn, set *programme.Set, 
 			ids[j], starts[j], ends[j] = s.ID, s.Start.Time(), s.End.Time()
 		}
 		if err := batch.Append(p.ID, uint16(i+1), p.Name, string(p.Kind), p.Target/100, p.HistoryFrom.Time(), uint32(p.Limits.Floor),
-			p.Limits.SmallestChange/100, p.Limits.UnknownArea/100, p.Limits.Ceiling/100, p.Eligible, p.Source, uint16(set.Edition),
+			p.Limits.SmallestChange/100, p.Limits.UnknownArea/100, p.Limits.Ceiling/100, p.Limits.Behind/100, p.Eligible, p.Source, uint16(set.Edition),
 			ids, starts, ends, now.UTC()); err != nil {
 			return fmt.Errorf("write the programmes: %s: %w", p.ID, err)
 		}

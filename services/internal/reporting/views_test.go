@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { enginetest.Main(m) }
 func settings() *programme.Set {
 	return programme.NewSet(2025,
 		&programme.Programme{ID: "flu", Name: "Flu", Kind: programme.Seasonal, Target: 75, HistoryFrom: calendar.Date(2025, 9, 1), Eligible: "People over 65", Source: "a letter",
-			Limits: programme.Limits{Floor: 100, SmallestChange: 1, UnknownArea: 5, Ceiling: 20},
+			Limits: programme.Limits{Floor: 100, SmallestChange: 1, UnknownArea: 5, Ceiling: 20, Behind: 5},
 			Seasons: []programme.Season{{ID: "2025-26", Start: calendar.Date(2025, 10, 1), End: calendar.Date(2026, 3, 31)},
 				{ID: "2026-27", Start: calendar.Date(2026, 10, 1), End: calendar.Date(2027, 3, 31)},
 				{ID: "2027-28", Start: calendar.Date(2027, 10, 1), End: calendar.Date(2028, 3, 31)}}},
@@ -160,8 +160,43 @@ system	Eastshire and Westshire	Letters	2026-11-01	\N			\N	\N	\N	\N	\N	\N	\N	not 
 Flu	2025-26	2025-10-01	2026-03-31	false	true	2026-03-31	2026-03-29		\N
 Flu	2026-27	2026-10-01	2027-03-31	true	false	2026-11-18	2026-11-15	2025-26	365`},
 		"programmes": {
-			`SELECT programme, programme_name, position, kind, eligible_group, target, ceiling, smallest_change, floor, unknown_area, imd_edition, history_from, source FROM reporting.programmes ORDER BY position`,
-			"flu\tFlu\t1\tseasonal\tPeople over 65\t0.75\t0.2\t0.01\t100\t0.05\t2025\t2025-09-01\ta letter\nchecks\tChecks\t2\trolling\t\t0.6\t0\t0\t0\t0\t2025\t2022-04-01\t"},
+			`SELECT programme, programme_name, position, kind, eligible_group, target, ceiling, behind, smallest_change, floor, unknown_area, imd_edition, history_from, source FROM reporting.programmes ORDER BY position`,
+			"flu\tFlu\t1\tseasonal\tPeople over 65\t0.75\t0.2\t0.05\t0.01\t100\t0.05\t2025\t2025-09-01\ta letter\nchecks\tChecks\t2\trolling\t\t0.6\t0\t0\t0\t0\t0\t2025\t2022-04-01\t"},
+		"feed, the later of two heartbeats": {
+			`SELECT stored, dead_lettered, lost, waiting, unaccounted, oldest_waiting_seconds, behind_seconds, stream_full, dead_letters_full, events_per_second FROM reporting.feed ORDER BY at`,
+			"900\t8\t2\t0\t2\t0\t0\t0.1\t0\t4.5\n1000\t10\t3\t5\t4\t2\t1\t0.25\t0.01\t5"},
+		"feed now": {
+			`SELECT age_seconds < 100, stored, dead_lettered, lost, lost_last_day, waiting, unaccounted, oldest_waiting_seconds, behind_seconds, stream_full, events_per_second, stale, sentence FROM reporting.feed_now`,
+			"1\t1000\t10\t3\t1\t5\t4\t2\t1\t0.25\t5\tfalse\tMessages lost in the last 24 hours, because they left the stream before anybody read them: 1."},
+		"providers, silent by their own pauses": {
+			`SELECT provider, quiet_hours, pauses, usual_pause_hours, silent, replaceRegexpOne(sentence, 'on .* UTC', 'then'), dateDiff('hour', last_event, now()) = quiet_hours, dateDiff('hour', first_event, last_event)
+			 FROM reporting.providers ORDER BY provider`,
+			`	1680	17	\N	false	Events without a provider: not silent, the last event came in then; how long it usually pauses is not known yet.	1	408
+SYNA	5	43	12	false	Provider SYNA: not silent, the last event came in then; 99 of 100 pauses take at most 12 hours.	1	54
+SYNB	3	26	1	true	Provider SYNB: silent for 3 hours, the last event came in then; 99 of 100 pauses take at most 1 hours.	1	26
+SYNC	900	9	\N	false	Provider SYNC: not silent, the last event came in then; how long it usually pauses is not known yet.	1	9
+SYND	1200	37	24	true	Provider SYND: silent for 1200 hours, the last event came in then; 99 of 100 pauses take at most 24 hours.	1	888`},
+		"dead letters, each once and in its first hour": {
+			`SELECT dateDiff('hour', hour, now()), reason, field, letters FROM reporting.dead_letters WHERE hour < now() - INTERVAL 2 HOUR ORDER BY hour, reason`,
+			"49\tbad LSOA\tdata.lsoa\t2\n5\tnot JSON\tpayload\t1\n5\tnot recorded\t\t1"},
+		"dead letters now": {
+			`SELECT reason, field, last_hour, last_day, usual_per_hour, rising, sentence FROM reporting.dead_letters_now ORDER BY reason`,
+			`all		12	14	2	true	Dead letters: 12 in the last 60 minutes; at most 2 in any hour of the four weeks before.
+bad LSOA	data.lsoa	0	0	2	false	Dead letters, bad LSOA (data.lsoa): 0 in the last 60 minutes; at most 2 in any hour of the four weeks before.
+not JSON	payload	12	13	1	true	Dead letters, not JSON (payload): 12 in the last 60 minutes; at most 1 in any hour of the four weeks before.
+not recorded		0	1	1	false	Dead letters, not recorded: 0 in the last 60 minutes; at most 1 in any hour of the four weeks before.`},
+		"behind the season before": {
+			`SELECT season, level, code, system_name, quintile, day, against, uptake, expected, round(behind, 4), limit, needed, is_behind, sentence FROM reporting.behind ORDER BY quintile`,
+			`2026-27	place	X07000001	Eastshire and Westshire	1	2026-11-18	2025-11-18	0.4	0.46	0.06	0.05	0.05	true	Flu in Northmoor, quintile 1 (most deprived, Core20): 40 % on 18 Nov 2026, 46 % on 18 Nov 2025: 6 points behind.
+2026-27	place	X07000001	Eastshire and Westshire	2	2026-11-18	2025-11-18	0.4	0.46	0.06	0.05	0.1	false	Flu in Northmoor, quintile 2: 40 % on 18 Nov 2026, 46 % on 18 Nov 2025: 6 points behind; it would take 10.
+2026-27	place	X07000001	Eastshire and Westshire	3	2026-11-18	2025-11-18	0.5	0.4	-0.1	0.05	0.05	false	Flu in Northmoor, quintile 3: 50 % on 18 Nov 2026, 40 % on 18 Nov 2025: not behind.
+2026-27	place	X07000001	Eastshire and Westshire	4	2026-11-18	2025-11-18	\N	\N	\N	0.05	\N	false	Flu in Northmoor, quintile 4: cannot be compared with the season before: the figures are withheld.
+2026-27	place	X07000001	Eastshire and Westshire	5	2026-11-18	2025-11-18	1.04	\N	\N	0.05	\N	false	Flu in Northmoor, quintile 5 (least deprived): cannot be compared with the season before: fewer than 100 people are eligible.`},
+		"rules that numbers break": {
+			`SELECT level, code, rule, figure, limit, sentence FROM reporting.rule_breaks ORDER BY code, rule`,
+			`pcn	SYNP01	uptake over 100 %	1.25	1	Flu in Moor Network, 18 Nov 2026: uptake of 125 %: more people are covered than are eligible, so the eligible people that were loaded are wrong.
+place	X07000001	unknown area above the limit	0.2	0.05	Flu in Northmoor, 18 Nov 2026: 20 % of covered people are of unknown area, more than 5 %: their records lack an LSOA or have one that the look-ups do not know.
+place	X07000001	uptake over 100 %	1.04	1	Flu in Northmoor, 18 Nov 2026: uptake of 104 %: more people are covered than are eligible, so the eligible people that were loaded are wrong.`},
 		"published series": {
 			`SELECT programme, season, name, day, quintile_label, covered, eligible, uptake FROM reporting.history ORDER BY quintile`,
 			"theirs\t2027-28\tEastshire\t2027-12-01\tunknown\t0\t0\t\\N\ntheirs\t2027-28\tEastshire\t2027-12-01\t1 (most deprived, Core20)\t40\t100\t0.4"},
@@ -188,8 +223,8 @@ system	Eastshire and Westshire		Eastshire and Westshire	Eastshire`},
 func TestEveryViewAndColumnSaysWhatItIs(t *testing.T) {
 	ask := views(t)
 	tables := strings.Split(ask("SELECT name, engine, comment, create_table_query FROM system.tables WHERE database = 'reporting' ORDER BY name"), "\n")
-	if len(tables) != 13 {
-		t.Errorf("there are %d views, want 13", len(tables))
+	if len(tables) != 20 {
+		t.Errorf("there are %d views, want 20", len(tables))
 	}
 	for _, line := range tables {
 		cells := strings.Split(line, "\t")
@@ -197,7 +232,7 @@ func TestEveryViewAndColumnSaysWhatItIs(t *testing.T) {
 			t.Errorf("%s: must be a view with a comment and the rights of its definer: %s", name, line)
 		}
 	}
-	plain := regexp.MustCompile(`\.(ratio|rii|rii_linear)(_low|_high)?$`) // these have no unit
+	plain := regexp.MustCompile(`\.((ratio|rii|rii_linear)(_low|_high)?|events_per_second)$`) // these are no shares
 	for line := range strings.SplitSeq(ask("SELECT concat(table, '.', name), type, comment FROM system.columns WHERE database = 'reporting'"), "\n") {
 		cells := strings.Split(line, "\t")
 		name, kind, comment := cells[0], cells[1], cells[2]
@@ -336,7 +371,14 @@ func TestSettingsOfWhoAsks(t *testing.T) {
 		if !strings.Contains(made, `SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = \'\'`) {
 			t.Errorf("%s: leaves the settings to who asks", view)
 		}
-		if plain, other := ask("SELECT * FROM reporting."+view+" ORDER BY ALL"), ask("SELECT * FROM reporting."+view+" ORDER BY ALL SETTINGS join_use_nulls = 1"); plain != other {
+		plain, other := "", "-"
+		for range 3 { // what is counted from now may change meanwhile
+			if plain == other {
+				break
+			}
+			plain, other = ask("SELECT * FROM reporting."+view+" ORDER BY ALL"), ask("SELECT * FROM reporting."+view+" ORDER BY ALL SETTINGS join_use_nulls = 1")
+		}
+		if plain != other {
 			t.Errorf("%s: with join_use_nulls it says\n%s\nnot\n%s", view, other, plain)
 		}
 	}

@@ -91,3 +91,35 @@ INSERT INTO prevention.intervention_effects VALUES
 INSERT INTO prevention.history (batch, programme, season, geography, day, quintile, covered, eligible) VALUES
 (6, 'theirs', '2027-28', 'X12000001', '2027-12-01', 1, 40, 100), (6, 'theirs', '2027-28', 'X12000001', '2027-12-01', 0, 0, 0),
 (7, 'theirs', '2027-28', 'X12000001', '2027-12-01', 1, 77, 100);
+
+-- Providers, by what a materialized view makes of events: A is within its usual pause, B is not, C and the one without a code
+-- are too new to say, D has been gone for long. Everything comes twice.
+INSERT INTO prevention.events (programme, season, person, record_id, time, precedence, stream, sequence, status, day, provider, received)
+SELECT 'flu', '2026-27', generateUUIDv4(), generateUUIDv4(), received, 0, 1, rowNumberInAllBlocks(), 'completed', '2026-11-18', provider, toStartOfHour(now(), 'UTC') - INTERVAL hour HOUR AS received
+FROM (SELECT arrayJoin(arrayConcat(arrayMap(h -> ('SYNA', h), arrayConcat([5], range(17, 60), range(17, 60))), arrayMap(h -> ('SYNB', h), range(3, 30)),
+    arrayMap(h -> ('SYNC', h), range(900, 910)), arrayMap(h -> ('', h), range(1680, 2100, 24)), arrayMap(h -> ('SYND', h), range(1200, 2100, 24)))) AS one, one.1 AS provider, one.2 AS hour);
+INSERT INTO prevention.events SELECT * FROM prevention.events;
+
+INSERT INTO prevention.handled (stream, sequence, outcome, reason, field, handled_at) VALUES
+(1, 1, 'stored', '', '', now64(3) - INTERVAL 50 HOUR),
+(1, 2, 'dead letter', 'bad LSOA', 'data.lsoa', toStartOfHour(now64(3)) - INTERVAL 49 HOUR),
+(1, 3, 'dead letter', 'bad LSOA', 'data.lsoa', toStartOfHour(now64(3)) - INTERVAL 49 HOUR),
+(1, 4, 'dead letter', 'not JSON', 'payload', toStartOfHour(now64(3)) - INTERVAL 5 HOUR),
+(1, 5, 'dead letter', '', '', toStartOfHour(now64(3)) - INTERVAL 5 HOUR);
+INSERT INTO prevention.handled (stream, sequence, outcome, reason, field) SELECT 1, 10 + number, 'dead letter', 'not JSON', 'payload' FROM numbers(12);
+INSERT INTO prevention.handled (stream, sequence, outcome, reason, field) SELECT stream, sequence, outcome, reason, field FROM prevention.handled WHERE sequence < 10;
+
+INSERT INTO prevention.heartbeats VALUES
+(toStartOfInterval(now64(3), INTERVAL 15 SECOND) - INTERVAL 25 HOUR, now64(3) - INTERVAL 25 HOUR, 900, 8, 2, 0, 2, 0, 0, 0.1, 0, 4.5),
+(toStartOfInterval(now64(3), INTERVAL 15 SECOND), now64(3) - INTERVAL 2 SECOND, 990, 9, 2, 7, 2, 1, 0, 0.1, 0, 4.5),
+(toStartOfInterval(now64(3), INTERVAL 15 SECOND), now64(3), 1000, 10, 3, 5, 4, 2, 1, 0.25, 0.01, 5);
+
+-- Northmoor is behind in quintile 1 and, by less than chance makes, in 2. Quintile 3 is ahead, of 4 and 5 nothing can be said.
+-- Southmere has gone: the other rows are of a later id. The season before is nobody's any more.
+INSERT INTO prevention.last_days VALUES
+('flu', '2026-27', 'place', 'X07000001', '2026-11-18', 987654321, 0.5, 0.2, [0.5, 0.4, 0.4, 0.5, NULL, 1.04], '2025-11-18', [NULL, 0.46, 0.46, 0.4, NULL, NULL],
+    [NULL, 0.02, 0.1, 0.01, NULL, NULL], ['unknown', '', '', '', 'the figures are withheld', 'fewer than 100 people are eligible']),
+('flu', '2026-27', 'pcn', 'SYNP01', '2026-11-18', 987654321, 1.25, 0.01, [0.5, 0.4, 0.4, 0.5, NULL, 0.9], NULL, [NULL, NULL, NULL, NULL, NULL, NULL],
+    [NULL, NULL, NULL, NULL, NULL, NULL], ['', '', '', '', '', '']),
+('flu', '2026-27', 'place', 'X07000002', '2026-11-18', 3, 0.5, 0.2, [0.5, 2, 2, 2, 2, 2], '2025-11-18', [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], ['', '', '', '', '', '']),
+('flu', '2025-26', 'place', 'X07000001', '2026-03-31', 2, 0.5, 0.2, [0.5, 2, 2, 2, 2, 2], '2025-03-31', [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], ['', '', '', '', '', '']);
