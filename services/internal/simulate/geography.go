@@ -124,8 +124,8 @@ func newLand(seed uint64, edition int) *land {
 					system:        1,
 					weight:        0.8 + 0.4*r.Float64(),
 				}
-				// Fennickby lies in two systems, as 13 real local authorities do: the system goes by LSOA.
-				if p > 5 || p == 5 && n >= plan.neighbourhoods/2 {
+				// Fennickby lies in two systems, most of it in the first, as 13 real local authorities do: the system goes by LSOA.
+				if p > 5 || p == 5 && n > plan.neighbourhoods/2 {
 					a.system = 2
 				}
 				for i := range a.practices {

@@ -179,9 +179,13 @@ func (h *History) WriteReference(dir string) error {
 	invented := []func() error{
 		func() error {
 			return write("interventions.csv", []string{"programme", "geography", "from", "to", "label"}, func(put func(...string)) {
-				p := h.set.Programmes[0]
-				put(p.ID, l.places[1].code, (h.today - 30).String(), (h.today - 10).String(), "Pop-up clinics at the market")
-				put(p.ID, l.places[4].code, (h.today - 21).String(), "", "Calls in five languages")
+				for _, c := range h.campaigns {
+					to := c.to.String()
+					if c.goesOn {
+						to = ""
+					}
+					put(c.programme, l.places[c.place-1].code, c.from.String(), to, c.label)
+				}
 			})
 		},
 		func() error {

@@ -68,22 +68,23 @@ func (e Expected) Dead() int {
 
 // History is everything that came in up to a day, and what is true about it.
 type History struct {
-	seed     uint64
-	set      *programme.Set
-	land     *land
-	people   []person
-	now      uint32       // seconds since 1970
-	today    calendar.Day // of now
-	rekeyed  uint32       // when the second key came into use, seconds since 1970
-	drafts   []draft
-	order    []uint32 // drafts by arrival
-	invalid  []invalidMessage
-	truth    *Truth
-	expected Expected
-	eligible []eligibleRow
-	series   *Series          // replay only
-	yaml     []byte           // replay only
-	covered  map[uint8][]bool // by seasonal programme whose season is running, then by person; for live events
+	seed      uint64
+	set       *programme.Set
+	land      *land
+	people    []person
+	now       uint32       // seconds since 1970
+	today     calendar.Day // of now
+	rekeyed   uint32       // when the second key came into use, seconds since 1970
+	drafts    []draft
+	order     []uint32 // drafts by arrival
+	invalid   []invalidMessage
+	truth     *Truth
+	expected  Expected
+	eligible  []eligibleRow
+	series    *Series // replay only
+	yaml      []byte  // replay only
+	campaigns []campaign
+	covered   map[uint8][]bool // by seasonal programme whose season is running, then by person; for live events
 }
 
 // New simulates a history. An error says which setting cannot be simulated.
@@ -115,6 +116,7 @@ func New(c Config) (*History, error) {
 			return nil, fmt.Errorf("widening in %q: no such place; the first is %q", b.widening.Place, placePlan[0].name)
 		}
 	}
+	b.campaigns = campaigns(c.Programmes, b.today)
 	b.people = newPeople(c.Seed, c.People, b.land, b.today)
 	b.drafts = make([]draft, 0, c.People*2)
 	for i := range c.Programmes.Programmes {

@@ -168,6 +168,11 @@ func (b *builder) jab(at uint8, p *programme.Programme, c curve, s uint8, season
 		season.Start <= b.widening.From && b.widening.From <= season.End {
 		comes, day = b.widen(&c, season, quintile, comes, day)
 	}
+	if !comes {
+		if on, asked := b.campaign(p, season, someone); asked {
+			comes, day = true, on
+		}
+	}
 	day = b.open(day, someone.practice)
 	g := group{b.spotOf(someone.home), someone.practice, someone.ethnicity}
 	f := fact{person: i, programme: at, day: day, dose: uint8(b.r.IntN(2)), group: g}
