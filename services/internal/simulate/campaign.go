@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"slices"
+
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/programme"
 )
@@ -22,44 +24,27 @@ const (
 	calls = 7 // Harrowmere
 )
 
-// campaigns are those of a set's first seasonal programme (else of its first one, with no effect): a vaccination bus in the
-// season before the last that began, and again in that one; calls elsewhere that go on. They begin three weeks into a
-// season, so that there is something to compare with, and are left out while that day is to come.
+// campaigns are those of a set's first seasonal programme (else of its first one, with no effect), in the last season that is
+// three weeks old: a vaccination bus for three weeks, and calls elsewhere that go on. They begin three weeks into the season,
+// so that there is something to compare with.
 func campaigns(set *programme.Set, today calendar.Day) []campaign {
-	var p *programme.Programme
-	for _, one := range set.Programmes {
-		if one.Kind == programme.Seasonal {
-			p = one
-			break
+	const begins, lasts = 21, 21
+	for _, p := range set.Programmes {
+		if p.Kind != programme.Seasonal {
+			continue
+		}
+		for _, season := range slices.Backward(p.Seasons) {
+			from := season.Start + begins
+			if from > min(today, season.End) {
+				continue
+			}
+			return []campaign{
+				{p.ID, "Vaccination bus at the market", bus + 1, from, min(from+lasts-1, season.End), false, 0.2},
+				{p.ID, "Calls in five languages", calls + 1, from, season.End, true, 0},
+			}
 		}
 	}
-	if p == nil {
-		return []campaign{{set.Programmes[0].ID, "Pop-up clinics at the market", bus + 1, today - 60, today - 40, false, 0}}
-	}
-	var all []campaign
-	add := func(label string, place uint16, season programme.Season, days calendar.Day, extra float64) {
-		c := campaign{p.ID, label, place + 1, season.Start + 21, season.Start + 20 + days, days == 0, extra}
-		if c.goesOn || c.to > season.End {
-			c.to = season.End
-		}
-		if c.from <= min(today, season.End) {
-			all = append(all, c)
-		}
-	}
-	newest := -1
-	for i, season := range p.Seasons {
-		if season.Start <= today {
-			newest = i
-		}
-	}
-	if newest > 0 {
-		add("Vaccination bus at the market", bus, p.Seasons[newest-1], 21, 0.25)
-	}
-	if newest >= 0 {
-		add("Vaccination bus at the market, second year", bus, p.Seasons[newest], 21, 0.25)
-		add("Calls in five languages", calls, p.Seasons[newest], 0, 0)
-	}
-	return all
+	return []campaign{{set.Programmes[0].ID, "Pop-up clinics at the market", bus + 1, today - 60, today - 40, false, 0}}
 }
 
 // campaign is on which day somebody comes because of a campaign, who otherwise would not come in this season.
