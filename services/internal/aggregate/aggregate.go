@@ -1,5 +1,5 @@
 // Package aggregate is the aggregator service: the roll-up of events into counts, the keeper of what follows from them,
-// and the announcer of verdicts, on connections of their own.
+// the announcer of verdicts and the heartbeat, on connections of their own.
 package aggregate
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	"gapwatch/services/internal/announce"
 	"gapwatch/services/internal/gap"
+	"gapwatch/services/internal/heartbeat"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/reporting"
 	"gapwatch/services/internal/rollup"
@@ -102,6 +103,10 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
+	heart, err := heartbeat.New(heartbeat.Config{ClickHouse: a.conn, JetStream: js, Programmes: a.programmes, UpTo: keeper.UpTo, Log: a.log, Registry: a.telemetry.Registry})
+	if err != nil {
+		return err
+	}
 	if err := store.MigrateWhenThere(ctx, s.ClickHouseURL, a.log); err != nil {
 		return err
 	}
@@ -111,6 +116,7 @@ func Run(ctx context.Context, s Settings) error {
 	group.Go(func() error { return a.aggregator.Run(ctx) })
 	group.Go(func() error { return keeper.Run(ctx) })
 	group.Go(func() error { return announcer.Run(ctx) })
+	group.Go(func() error { return heart.Run(ctx) })
 	return group.Wait()
 }
 

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/big"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -33,7 +34,9 @@ import (
 )
 
 //go:embed queries/*.sql
-var queries embed.FS
+var files embed.FS
+
+var queries = store.Queries{Files: files, Settings: clickhouse.Settings{"max_threads": 1}}
 
 // Config is what a keeper needs.
 type Config struct {
@@ -104,6 +107,17 @@ type Keeper struct {
 	areasAt   uint32 // generation of areas and places
 	areasLoad uint32 // newest load of areas themselves
 	history   uint32 // load of the published series that were measured
+
+	upTo atomic.Int64 // see UpTo, nanoseconds since 1970
+}
+
+// UpTo is when the last look began that ended without an error: the measures hold everything that was published before.
+// Its zero value is never. It may be called while the keeper runs.
+func (k *Keeper) UpTo() time.Time {
+	if n := k.upTo.Load(); n > 0 {
+		return time.Unix(0, n)
+	}
+	return time.Time{}
 }
 
 type seasonKey struct{ programme, season string }
@@ -193,6 +207,9 @@ func (k *Keeper) Tick(ctx context.Context) (Result, error) {
 	}
 	if err := k.publishedSeries(ctx, &result); err != nil {
 		errs = append(errs, fmt.Errorf("published series: %w", err))
+	}
+	if len(errs) == 0 {
+		k.upTo.Store(started.UnixNano())
 	}
 	if result.Seasons > 0 {
 		k.metrics.seconds.Observe(time.Since(started).Seconds())
@@ -315,6 +332,9 @@ func (k *Keeper) workOut(ctx context.Context, s, past *season, newest, settled b
 	if past != nil {
 		before = k.disclose(past)
 	}
+	if err := k.writeLastDays(ctx, s, past, all, before, settled); err != nil {
+		return err
+	}
 	if settled {
 		changes, err := k.judge(ctx, s, past, all, before)
 		if err != nil {
@@ -376,55 +396,17 @@ func generationOf(ids map[string]*big.Int) uint32 {
 
 // each runs queries/<name>.sql and calls scan for every row.
 func (k *Keeper) each(ctx context.Context, name string, args []any, scan func(driver.Rows) error) error {
-	text, err := queries.ReadFile("queries/" + name + ".sql")
-	if err != nil {
-		return err
-	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_threads": 1}))
-	rows, err := k.config.ClickHouse.Query(ctx, string(text), args...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return queries.Each(ctx, k.config.ClickHouse, name, args, scan)
 }
 
-// insert writes rows in one block. A token makes a second insert of the same rows nothing.
+// insert is [store.Insert] with a checkpoint before it.
 func (k *Keeper) insert(ctx context.Context, into, token string, rows int, row func(i int) []any) error {
-	if rows == 0 {
-		return nil
-	}
-	if k.config.Checkpoint != nil {
+	if k.config.Checkpoint != nil && rows > 0 {
 		if err := k.config.Checkpoint(into); err != nil {
 			return err
 		}
 	}
-	settings := clickhouse.Settings{"async_insert": 0}
-	if token != "" {
-		settings["insert_deduplication_token"] = token
-	}
-	batch, err := k.config.ClickHouse.PrepareBatch(clickhouse.Context(ctx, clickhouse.WithSettings(settings)), "INSERT INTO prevention."+into)
-	if err != nil {
-		return fmt.Errorf("insert into %s: %w", into, err)
-	}
-	defer batch.Close() //nolint:errcheck // after Send there is nothing to lose
-	for i := range rows {
-		if err := batch.Append(row(i)...); err != nil {
-			return fmt.Errorf("insert into %s: %w", into, err)
-		}
-	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("insert into %s: %w", into, err)
-	}
-	return nil
+	return store.Insert(ctx, k.config.ClickHouse, into, token, rows, row)
 }
 
 type metrics struct {

@@ -16,6 +16,7 @@ import (
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/gap"
+	"gapwatch/services/internal/heartbeat"
 	"gapwatch/services/internal/reporting"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/store"
@@ -111,7 +112,7 @@ func (s *System) startAggregator(_ context.Context, l *lifecycle, c *Config) err
 	return nil
 }
 
-// startGap starts what follows from counts: measures, verdicts, and saying them.
+// startGap starts what follows from counts: measures, verdicts, saying them, and saying how all of it goes.
 func (s *System) startGap(_ context.Context, l *lifecycle, c *Config) error {
 	config := c.Gap
 	config.Programmes, config.Registry = c.Programmes, s.Telemetry.Registry
@@ -137,6 +138,12 @@ func (s *System) startGap(_ context.Context, l *lifecycle, c *Config) error {
 		return named("announcer", err)
 	}
 	l.run("announcer", announcer.Run)
+	heart, err := heartbeat.New(heartbeat.Config{ClickHouse: config.ClickHouse, JetStream: announcing.JetStream, Programmes: c.Programmes, UpTo: keeper.UpTo,
+		Log: config.Log, Registry: config.Registry})
+	if err != nil {
+		return err
+	}
+	l.run("heartbeat", heart.Run)
 	return nil
 }
 
