@@ -14,7 +14,7 @@ func TestEnvExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listed := map[string]bool{"GAPWATCH_REAL_DATA": true} // of tests only
+	listed := map[string]bool{"GAPWATCH_REAL_DATA": true, "GAPWATCH_TEST_GRAFANA": true} // of tests only
 	for _, m := range regexp.MustCompile(`(?m)^#(GAPWATCH_[A-Z_]+)=`).FindAllStringSubmatch(string(text), -1) {
 		listed[m[1]] = true
 		if !settings.Known(m[1]) {

@@ -137,3 +137,13 @@ func port(u *url.URL) int {
 	}
 	return protocols[u.Scheme].port
 }
+
+// withDefaultUser is an address with the user that a Grafana has at first, unless it names one.
+func withDefaultUser(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil {
+		return address
+	}
+	u.User = url.UserPassword("admin", "admin")
+	return u.String()
+}

@@ -59,7 +59,7 @@ func (p *Provisioner) Plan(ctx context.Context) (*Plan, error) {
 	}
 	if !found {
 		return nil, &grafana.Error{What: "look for the ClickHouse plugin", Do: grafana.Stop, Message: "this Grafana does not have " + Plugin,
-			Advice: "install it and restart Grafana: grafana cli plugins install " + Plugin + ", or GF_PLUGINS_PREINSTALL=" + Plugin + " for the container image"}
+			Advice: "install it and restart Grafana: grafana cli plugins install " + Plugin + ", or GF_PLUGINS_PREINSTALL_SYNC=" + Plugin + " for the container image"}
 	}
 	plan := &Plan{Grafana: fmt.Sprintf("Grafana %s at %s, ClickHouse plugin %s", version, p.Grafana.URL(), plugin)}
 	if err := p.planFolder(ctx, plan); err != nil {
@@ -117,37 +117,46 @@ const rounds = 6
 // provisioner perhaps, who changes the same things. The error says what to do: an [UnhealthyError] after everything else
 // is as wanted, [grafana.Judge] for others.
 func (p *Provisioner) Reconcile(ctx context.Context) (first *Plan, err error) {
+	changed := 0
+	_, err = p.patiently(ctx, func(ctx context.Context) (*Plan, error) {
+		for {
+			plan, err := p.Plan(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if first == nil {
+				first = plan
+			}
+			if plan.Changes() == 0 {
+				return plan, nil
+			}
+			if changed++; changed > rounds {
+				return nil, fmt.Errorf("%d of ours in Grafana differ again as soon as they are put right, such as %s; another provisioner with other settings?", plan.Changes(), firstChange(plan))
+			}
+			if err := p.apply(ctx, plan); err != nil {
+				return nil, err
+			}
+		}
+	})
+	if err != nil {
+		return first, err
+	}
+	return first, p.checkDataSource(ctx)
+}
+
+// patiently tries again what may come right by itself, until Config.Patience is over.
+func (p *Provisioner) patiently(ctx context.Context, work func(context.Context) (*Plan, error)) (*Plan, error) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
-	giveUp := time.Now().Add(p.Patience)
-	for changed := 0; ; {
-		plan, err := p.Plan(ctx)
-		if first == nil {
-			first = plan
+	return backoff.Retry(ctx, func() (*Plan, error) {
+		plan, err := work(ctx)
+		if do := grafana.Judge(err); err != nil && do != grafana.Retry && do != grafana.Reread {
+			err = backoff.Permanent(err)
 		}
-		if err == nil && plan.Changes() == 0 {
-			return first, p.checkDataSource(ctx)
-		}
-		if err == nil {
-			if changed++; changed > rounds {
-				return first, fmt.Errorf("%d of ours in Grafana differ again as soon as they are put right, such as %s; another provisioner with other settings?", plan.Changes(), firstChange(plan))
-			}
-			if err = p.apply(ctx, plan); err == nil {
-				continue
-			}
-		}
-		switch do := grafana.Judge(err); {
-		case ctx.Err() != nil:
-			return first, context.Cause(ctx)
-		case do == grafana.Stop || do == grafana.Reject || time.Now().After(giveUp):
-			return first, err
-		}
-		next := wait.NextBackOff()
+		return plan, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(p.Patience), backoff.WithNotify(func(err error, next time.Duration) {
 		p.Log.Warn("will try again", "in", next.Round(time.Millisecond), "error", err)
-		if !sleep(ctx, next) {
-			return first, context.Cause(ctx)
-		}
-	}
+	}))
 }
 
 func firstChange(plan *Plan) string {
@@ -157,15 +166,4 @@ func firstChange(plan *Plan) string {
 		}
 	}
 	return ""
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

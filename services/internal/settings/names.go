@@ -41,6 +41,15 @@ var Names = []Name{
 	{"GAPWATCH_EVENT_SOURCE", "URI of this deployment: the source of the verdicts that it publishes"},
 	{"GAPWATCH_DISCLOSURE", "which counts may be shown: nhs-england, or none for all of them"},
 	{"GAPWATCH_NATIONAL_COVERAGE", "whether all of England sends its events: only then there are figures of England"},
+	{"GAPWATCH_GRAFANA_URL", "where Grafana is: http://host:3000; user:password@ in it where there is no token"},
+	{"GAPWATCH_GRAFANA_TOKEN", "token of a service account of Grafana with the role Admin of the organisation"},
+	{"GAPWATCH_GRAFANA_CA", "path of a PEM file with the authorities that Grafana's certificate is checked against"},
+	{"GAPWATCH_GRAFANA_CLICKHOUSE_URL", "where Grafana finds ClickHouse, and its user that may read the database reporting only: http://user:password@host:8123, https://, clickhouse:// or clickhouses:// (native, with TLS)"},
+	{"GAPWATCH_GRAFANA_PUBLIC_URL", "where people find Grafana, for links in alerts; empty for what Grafana takes itself to be"},
+	{"GAPWATCH_GRAFANA_EVERY", "time between two looks at whether Grafana is as wanted"},
+	{"GAPWATCH_RUNBOOK_URL", "where people find deploy/RUNBOOK.md, for links in alerts"},
+	{"GAPWATCH_ALERT_WEBHOOK", "address that alerts are sent to: https://host/path"},
+	{"GAPWATCH_ALERT_RECEIVER", "instead of a webhook, the name of a contact point that Grafana has already"},
 	{"GAPWATCH_DATA", "folder that standalone keeps its data in"},
 	{"GAPWATCH_NATS_LISTEN", "host:port on loopback that standalone's own NATS listens on"},
 	{"GAPWATCH_NATS_SYNC_ALWAYS", "whether standalone's own NATS writes every event to disk before it confirms it"},
@@ -55,6 +64,7 @@ var Names = []Name{
 	{"GAPWATCH_SIMULATOR_RATE", "messages of history to publish a second, 0 for as many as possible"},
 	{"GAPWATCH_SIMULATOR_LIVE", "messages to publish a second when history is in, 0 for none"},
 	{"GAPWATCH_REAL_DATA", "folder of real data for tests"},
+	{"GAPWATCH_TEST_GRAFANA", "a real Grafana for tests: http://admin:password@host:3000"},
 }
 
 // Known tells whether some service knows the variable.
