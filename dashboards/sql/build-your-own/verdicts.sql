@@ -1,0 +1,9 @@
+-- What the verdicts say now: the system and its places.
+SELECT name AS "Where",
+       verdict AS "Verdict",
+       sentence AS "In words"
+FROM reporting.verdicts
+WHERE programme = ${programme:sqlstring}
+  AND (code = ${system:sqlstring}
+       OR system_code = ${system:sqlstring})
+ORDER BY level = 'place', name

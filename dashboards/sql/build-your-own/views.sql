@@ -1,0 +1,6 @@
+-- The views that Grafana may read, with their comments. On a server a reader sees here what it may read, and no more.
+SELECT views.name AS "View", views.comment AS "What it holds", described.number AS "Columns"
+FROM system.tables AS views
+LEFT JOIN (SELECT table, count() AS number FROM system.columns WHERE database = 'reporting' GROUP BY table) AS described ON described.table = views.name
+WHERE views.database = 'reporting'
+ORDER BY views.name

@@ -1,0 +1,1 @@
+SELECT count() AS "Figures" FROM reporting.rule_breaks

@@ -1,0 +1,1 @@
+SELECT countIf(silent) AS "Silent" FROM reporting.providers

@@ -1,0 +1,1 @@
+SELECT waiting AS "Waiting", oldest_waiting_seconds AS "Oldest" FROM reporting.feed_now
