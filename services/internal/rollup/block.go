@@ -1,81 +1,119 @@
 package rollup
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/big"
 	"slices"
-	"time"
 
+	chproto "github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// cellBlock gathers cells column by column, as ClickHouse takes them.
+// cellBlock gathers cells column by column, as ClickHouse takes them: texts as dictionaries, which cost several times
+// less than plain texts to make here and to read there.
 type cellBlock struct {
-	season, place, system, level, code []string
-	quintile                           []uint8
-	day                                []time.Time
-	newly, lapsed, movedIn, movedOut   []uint32
+	season, place, system, level, code textColumn
+	quintile                           chproto.ColUInt8
+	day                                chproto.ColDate32
+	newly, lapsed, movedIn, movedOut   chproto.ColUInt32
 }
 
+// textColumn is a column of few different texts, most of them like the one before.
+type textColumn struct {
+	texts   chproto.ColStr
+	rows    chproto.ColUInt32 // which of texts
+	numbers map[string]uint32
+	last    string
+}
+
+func (t *textColumn) add(text string) {
+	if n := len(t.rows); n > 0 && text == t.last {
+		t.rows = append(t.rows, t.rows[n-1])
+		return
+	}
+	number, known := t.numbers[text]
+	if !known {
+		if t.numbers == nil {
+			t.numbers = map[string]uint32{}
+		}
+		number = uint32(t.texts.Rows())
+		t.texts.Append(text)
+		t.numbers[text] = number
+	}
+	t.rows, t.last = append(t.rows, number), text
+}
+
+func (t *textColumn) reset() {
+	t.texts.Reset()
+	t.rows.Reset()
+	clear(t.numbers)
+}
+
+func (t *textColumn) column() chproto.ColInput {
+	return &chproto.ColLowCardinalityRaw{Index: &t.texts, Key: chproto.KeyUInt32, Keys32: t.rows}
+}
+
+func (b *cellBlock) rows() int { return len(b.day) }
+
 func (b *cellBlock) add(c Cell, n Counts) {
-	b.season, b.place, b.system = append(b.season, c.Season), append(b.place, c.Place), append(b.system, c.System)
-	b.level, b.code, b.quintile = append(b.level, string(c.Level)), append(b.code, c.Code), append(b.quintile, c.Quintile)
-	b.day = append(b.day, c.Day.Time())
+	b.season.add(c.Season)
+	b.place.add(c.Place)
+	b.system.add(c.System)
+	b.level.add(string(c.Level))
+	b.code.add(c.Code)
+	b.quintile, b.day = append(b.quintile, c.Quintile), append(b.day, chproto.Date32(c.Day))
 	b.newly, b.lapsed = append(b.newly, uint32(n.Newly)), append(b.lapsed, uint32(n.Lapsed))
 	b.movedIn, b.movedOut = append(b.movedIn, uint32(n.MovedIn)), append(b.movedOut, uint32(n.MovedOut))
 }
 
-// blockCells is how many cells one insert has at most. Larger ones are little faster and take much memory, here and in
-// ClickHouse.
-const blockCells = 100_000
+func (b *cellBlock) reset() {
+	for _, t := range []*textColumn{&b.season, &b.place, &b.system, &b.level, &b.code} {
+		t.reset()
+	}
+	b.quintile, b.day = b.quintile[:0], b.day[:0]
+	b.newly, b.lapsed, b.movedIn, b.movedOut = b.newly[:0], b.lapsed[:0], b.movedIn[:0], b.movedOut[:0]
+}
+
+// blockCells is how many cells one insert has at most. Smaller ones make more parts, which ClickHouse then spends more
+// time on merging than on the inserts; larger ones take more memory, here and there.
+const blockCells = 500_000
 
 // maxSeasons is how many seasons, and so partitions, one insert may touch: ClickHouse refuses more than 100.
 const maxSeasons = 50
 
+// noMerge has an insert write its rows as they come: no two are of the same cell and id.
+var noMerge = clickhouse.Settings{"optimize_on_insert": 0}
+
 // insertBlock writes a block of a programme's cells under an id and empties it.
 func (a *Aggregator) insertBlock(ctx context.Context, programme string, id *big.Int, b *cellBlock) error {
-	if len(b.day) == 0 {
+	if b.rows() == 0 {
 		return nil
 	}
-	if seasons := slices.Compact(slices.Sorted(slices.Values(b.season))); len(seasons) > maxSeasons {
-		return fmt.Errorf("programme %s: a step touches %d seasons, more than one insert may", programme, len(seasons))
+	if seasons := b.season.texts.Rows(); seasons > maxSeasons {
+		return fmt.Errorf("programme %s: a step touches %d seasons, more than one insert may", programme, seasons)
 	}
-	rows := len(b.day)
-	ids := slices.Repeat([]*big.Int{id}, rows)
-	// Texts go as plain strings: the server makes its dictionaries faster than the driver does.
-	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(cellColumns))
-	if err := a.insertColumns(ctx, "INSERT INTO prevention.uptake_cells (programme, season, place, system, level, code, quintile, day, id, newly, lapsed, moved_in, moved_out)",
-		slices.Repeat([]string{programme}, rows), b.season, b.place, b.system, b.level, b.code, b.quintile, b.day, ids,
-		b.newly, b.lapsed, b.movedIn, b.movedOut); err != nil {
-		return err
+	var of textColumn
+	of.texts.Append(programme)
+	of.rows = make(chproto.ColUInt32, b.rows())
+	low := new(big.Int).And(id, new(big.Int).SetUint64(1<<64-1)).Uint64()
+	ids := slices.Repeat(chproto.ColUInt128{{Low: low, High: new(big.Int).Rsh(id, 64).Uint64()}}, b.rows())
+	columns := []chproto.InputColumn{
+		{Name: "programme", Data: of.column()}, {Name: "season", Data: b.season.column()}, {Name: "place", Data: b.place.column()},
+		{Name: "system", Data: b.system.column()}, {Name: "level", Data: b.level.column()}, {Name: "code", Data: b.code.column()},
+		{Name: "quintile", Data: b.quintile}, {Name: "day", Data: b.day}, {Name: "id", Data: ids},
+		{Name: "newly", Data: b.newly}, {Name: "lapsed", Data: b.lapsed}, {Name: "moved_in", Data: b.movedIn}, {Name: "moved_out", Data: b.movedOut},
 	}
-	*b = cellBlock{b.season[:0], b.place[:0], b.system[:0], b.level[:0], b.code[:0], b.quintile[:0], b.day[:0],
-		b.newly[:0], b.lapsed[:0], b.movedIn[:0], b.movedOut[:0]}
-	return nil
-}
-
-var cellColumns = []clickhouse.ColumnNameAndType{
-	{Name: "programme", Type: "String"}, {Name: "season", Type: "String"}, {Name: "place", Type: "String"},
-	{Name: "system", Type: "String"}, {Name: "level", Type: "String"}, {Name: "code", Type: "String"},
-	{Name: "quintile", Type: "UInt8"}, {Name: "day", Type: "Date32"}, {Name: "id", Type: "UInt128"},
-	{Name: "newly", Type: "UInt32"}, {Name: "lapsed", Type: "UInt32"}, {Name: "moved_in", Type: "UInt32"}, {Name: "moved_out", Type: "UInt32"},
-}
-
-func (a *Aggregator) insertColumns(ctx context.Context, statement string, columns ...any) error {
-	batch, err := a.config.ClickHouse.PrepareBatch(ctx, statement, driver.WithReleaseConnection())
-	if err != nil {
-		return fmt.Errorf("%s: %w", statement, err)
+	var body chproto.Buffer
+	if err := (chproto.Block{Columns: len(columns), Rows: b.rows()}).EncodeRawBlock(&body, 0, columns); err != nil {
+		return fmt.Errorf("cells: %w", err)
 	}
-	defer batch.Close() //nolint:errcheck // after Send there is nothing to lose
-	for i, column := range columns {
-		if err := batch.Column(i).Append(column); err != nil {
-			return fmt.Errorf("%s: column %d: %w", statement, i, err)
-		}
+	if err := a.config.ClickHouse.InsertFormat(clickhouse.Context(ctx, clickhouse.WithSettings(noMerge)), "Native",
+		"INSERT INTO prevention.uptake_cells (programme, season, place, system, level, code, quintile, day, id, newly, lapsed, moved_in, moved_out)",
+		bytes.NewReader(body.Buf)); err != nil {
+		return fmt.Errorf("insert cells: %w", err)
 	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("%s: %w", statement, err)
-	}
+	b.reset()
 	return nil
 }

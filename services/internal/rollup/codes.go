@@ -9,19 +9,24 @@ import (
 	"gapwatch/services/internal/programme"
 )
 
-// codes turns the numbers of everybody.sql, ClickHouse's cityHash64 of a text, back into the texts that mean something:
+// codes turns the hashes of everybody.sql, ClickHouse's cityHash64 of a text, back into the texts that mean something:
 // LSOAs and practices of the look-ups, and seasons of the programme. Any other text counts as unknown everywhere, so it
-// is only told apart from the rest.
-type codes map[uint64]string
+// is only told apart from the rest. Each text has a number, the empty one 0.
+type codes struct {
+	hashes  numbers
+	texts   []string
+	numbers map[string]uint32
+}
 
-func newCodes(ix *area.Index, p *programme.Programme) (codes, error) {
-	c := codes{}
+func newCodes(ix *area.Index, p *programme.Programme) (*codes, error) {
+	c := &codes{numbers: map[string]uint32{}}
 	add := func(text string) error {
-		number := city.CH64([]byte(text))
-		if other, taken := c[number]; taken && other != text {
-			return fmt.Errorf("%q and %q have the same cityHash64", text, other)
+		hash := city.CH64([]byte(text))
+		if n, taken := c.hashes.get(hash); !taken {
+			c.put(hash, text)
+		} else if c.texts[n] != text {
+			return fmt.Errorf("%q and %q have the same cityHash64", text, c.texts[n])
 		}
-		c[number] = text
 		return nil
 	}
 	if err := add(""); err != nil {
@@ -45,11 +50,18 @@ func newCodes(ix *area.Index, p *programme.Programme) (codes, error) {
 	return c, nil
 }
 
-func (c codes) text(number uint64) string {
-	if text, known := c[number]; known {
-		return text
+func (c *codes) put(hash uint64, text string) uint32 {
+	n := uint32(len(c.texts))
+	c.hashes.set(hash, n)
+	c.texts = append(c.texts, text)
+	c.numbers[text] = n
+	return n
+}
+
+// number is the number of the text with a hash.
+func (c *codes) number(hash uint64) uint32 {
+	if n, known := c.hashes.get(hash); known {
+		return n
 	}
-	text := fmt.Sprintf("unknown %x", number)
-	c[number] = text
-	return text
+	return c.put(hash, fmt.Sprintf("unknown %x", hash))
 }

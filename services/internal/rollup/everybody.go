@@ -1,55 +1,76 @@
 package rollup
 
 import (
-	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"slices"
 
+	chproto "github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
-	"gapwatch/services/internal/calendar"
-	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/programme"
-	"gapwatch/services/internal/uptake"
 )
 
-// A row of everybody.sql in RowBinary: fixed width, so that ten million of them are read without a call per field.
-const (
-	rowPerson     = 0
-	rowRecord     = 16
-	rowMicros     = 32
-	rowPrecedence = 40
-	rowStatus     = 48
-	rowDay        = 49
-	rowDose       = 53
-	rowSeason     = 54
-	rowLSOA       = 62
-	rowEthnicity  = 70
-	rowPractice   = 71
-	rowWidth      = 79
-)
+// portion is what everybody.sql says of some people, column by column, as ClickHouse holds it: so ten million rows are
+// read without a call per field.
+type portion struct {
+	person, record         chproto.ColUUID
+	micros                 chproto.ColInt64
+	precedence             chproto.ColUInt64
+	status, dose           chproto.ColUInt8
+	day                    chproto.ColInt32
+	season, lsoa, practice chproto.ColUInt64 // hashes, see codes
+	ethnicity              chproto.ColUInt8  // the letter, 0 = not said
+
+	first, of     uint64   // where its people begin, and of how many portions it is one
+	starts, order []uint32 // of byPerson
+}
+
+// columns are those of everybody.sql, in its order.
+func (p *portion) columns() []column {
+	return []column{columnOf(&p.person), columnOf(&p.record), columnOf(&p.micros), columnOf(&p.precedence), columnOf(&p.status),
+		columnOf(&p.day), columnOf(&p.dose), columnOf(&p.season), columnOf(&p.lsoa), columnOf(&p.ethnicity), columnOf(&p.practice)}
+}
+
+// column is a column that blocks are appended to: the library's own decoding takes one block at a time.
+type column struct {
+	kind  chproto.ColumnType
+	reset func()
+	read  func(in *chproto.Reader, rows int) error
+}
+
+func columnOf[T any, C ~[]T, P interface {
+	*C
+	chproto.Column
+}](c P) column {
+	return column{c.Type(), c.Reset, func(in *chproto.Reader, rows int) error {
+		known := len(*c)
+		*c = slices.Grow(*c, rows)
+		block := (*c)[known:known] // there is room behind it: no copy is made
+		if err := P(&block).DecodeColumn(in, rows); err != nil {
+			return err
+		}
+		*c = append(*c, block...)
+		return nil
+	}}
+}
 
 // portionRows is about how many rows are held at once, twice: one portion is counted while the next is read.
-const portionRows = 150_000
+const portionRows = 200_000
 
-// everybody calls do for every person of a programme, with every version of every record up to a position, sorted by
-// record. The slice is used again for the next person. ClickHouse would sort ten million rows by person at three times
-// the cost of reading them, so people come in portions of pseudonyms and are sorted here.
-func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to Position, do func(event.Pseudonym, []uptake.Record) error) error {
-	texts, err := newCodes(a.areas, p)
-	if err != nil {
-		return err
-	}
+// everybody calls do for every person of a programme, with the rows of that person: every version of every record up
+// to a position, sorted by record. Both slices are used again. ClickHouse would sort ten million rows by person at
+// three times the cost of reading them, so people come in portions of pseudonyms and are sorted here.
+func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to Position, do func(some *portion, rows []uint32) error) error {
 	var rows uint64
 	if err := a.each(ctx, "rows_of", []any{clickhouse.Named("programme", p.ID)}, func(r driver.Rows) error { return r.Scan(&rows) }); err != nil {
 		return err
@@ -59,24 +80,23 @@ func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to P
 	}
 	portions := rows/portionRows + 1
 	group, ctx := errgroup.WithContext(ctx)
-	full, empty := make(chan []byte), make(chan []byte, 2)
-	empty <- nil
-	empty <- nil
+	full, empty := make(chan *portion), make(chan *portion, 2)
+	empty <- &portion{}
+	empty <- &portion{}
 	group.Go(func() error {
 		defer close(full)
 		for i := range portions {
-			var buffer []byte
+			var some *portion
 			select {
-			case buffer = <-empty:
+			case some = <-empty:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			buffer, err := a.portion(ctx, p, to, i, portions, buffer[:0])
-			if err != nil {
-				return err
+			if err := a.readPortion(ctx, p, to, i, portions, some); err != nil {
+				return fmt.Errorf("everybody: %w", err)
 			}
 			select {
-			case full <- buffer:
+			case full <- some:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -84,65 +104,110 @@ func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to P
 		return nil
 	})
 	group.Go(func() error {
-		var order []rowOrder
-		var records []uptake.Record
-		for buffer := range full {
-			if uint64(len(buffer)) > math.MaxUint32 {
-				return errors.New("one portion of pseudonyms has more rows than can be counted: pseudonyms are not spread evenly")
-			}
-			order = sortRows(buffer, order[:0])
+		for some := range full {
+			order := some.byPerson()
 			for i := 0; i < len(order); {
-				person := buffer[order[i].at:][:16]
-				records = records[:0]
-				for ; i < len(order) && bytes.Equal(buffer[order[i].at:][:16], person); i++ {
-					records = append(records, readRow(buffer[order[i].at:][:rowWidth], texts, p.Kind == programme.Cohort))
+				first := i
+				for i++; i < len(order) && some.person[order[i]] == some.person[order[first]]; i++ {
 				}
-				if len(records) > 1 {
-					slices.SortFunc(records, func(a, b uptake.Record) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-				}
-				if err := do(event.Pseudonym(uuidOf(person)), records); err != nil {
+				if err := do(some, order[first:i]); err != nil {
 					return err
 				}
 			}
-			empty <- buffer
+			empty <- some
 		}
 		return nil
 	})
 	return group.Wait()
 }
 
-// portion reads the rows of one of several equal parts of all pseudonyms.
-func (a *Aggregator) portion(ctx context.Context, p *programme.Programme, to Position, i, of uint64, buffer []byte) ([]byte, error) {
+// readPortion reads the rows of one of several equal parts of all pseudonyms.
+func (a *Aggregator) readPortion(ctx context.Context, p *programme.Programme, to Position, i, of uint64, some *portion) error {
 	query, err := queries.ReadFile("queries/everybody.sql")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	body, err := a.config.ClickHouse.QueryFormat(ctx, "RowBinary", string(query), append(upTo(to),
+	body, err := a.config.ClickHouse.QueryFormat(ctx, "Native", string(query), append(upTo(to),
 		clickhouse.Named("programme", p.ID), clickhouse.Named("threads", a.config.Threads),
 		clickhouse.Named("first", border(i, of).String()), clickhouse.Named("beyond", border((i+1)%of, of).String()),
 		clickhouse.Named("last", i+1 == of))...)
 	if err != nil {
-		return nil, fmt.Errorf("everybody: %w", err)
+		return err
 	}
-	defer body.Close()
-	reader := bufio.NewReaderSize(body, 1<<18)
-	for {
-		if cap(buffer)-len(buffer) < rowWidth*1024 {
-			buffer = slices.Grow(buffer, max(len(buffer)/2, rowWidth*portionRows/2))
+	defer body.Close() //nolint:errcheck // everything was read, or what failed is known
+	some.first, some.of = i*(math.MaxUint64/of+1), of
+	columns := some.columns()
+	for _, c := range columns {
+		c.reset()
+	}
+	for in := chproto.NewReader(body); ; {
+		// The answer may end before a block and nowhere else.
+		start, err := in.UVarInt()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		n, err := reader.Read(buffer[len(buffer):cap(buffer)])
-		buffer = buffer[:len(buffer)+n]
-		switch {
-		case err == nil:
-		case errors.Is(err, io.EOF): // and nothing else: an answer that is cut off ends with ErrUnexpectedEOF
-			if len(buffer)%rowWidth != 0 {
-				return nil, fmt.Errorf("everybody: the answer ends within a row: %w", io.ErrUnexpectedEOF)
-			}
-			return buffer, nil
+		if err == nil {
+			err = readBlock(in, start, columns)
+		}
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("the answer ends within a block: %w", io.ErrUnexpectedEOF)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readBlock appends a block, whose first field has been read, as the driver asks for it: in the newest protocol that it
+// knows.
+func readBlock(in *chproto.Reader, field uint64, columns []column) (err error) {
+	for ; field != 0 && err == nil; field, err = in.UVarInt() { // of totals and overflows, neither of which we ask for
+		switch field {
+		case 1:
+			_, err = in.Bool()
+		case 2:
+			_, err = in.Int32()
 		default:
-			return nil, fmt.Errorf("everybody: %w", err)
+			err = fmt.Errorf("block with a field %d", field)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	if err != nil {
+		return err
+	}
+	n, err := in.Int()
+	if err != nil {
+		return err
+	}
+	if n != len(columns) {
+		return fmt.Errorf("%d columns, not %d", n, len(columns))
+	}
+	rows, err := in.Int()
+	if err != nil {
+		return err
+	}
+	for _, c := range columns {
+		name, err := in.Str()
+		if err != nil {
+			return err
+		}
+		kind, err := in.Str()
+		if err != nil {
+			return err
+		}
+		if chproto.ColumnType(kind) != c.kind {
+			return fmt.Errorf("column %s is %s, not %s", name, kind, c.kind)
+		}
+		if special, err := in.Bool(); err != nil || special {
+			return errors.Join(err, fmt.Errorf("column %s is written in a way of its own", name))
+		}
+		if err := c.read(in, rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // border is where part i of all pseudonyms begins. ClickHouse compares the second half of a UUID first; with both
@@ -158,60 +223,42 @@ func border(i, of uint64) uuid.UUID {
 	return id
 }
 
-type rowOrder struct {
-	person uint64 // the first half of the pseudonym
-	at     uint32 // offset in the buffer
-}
-
-// sortRows brings the rows of one person together.
-func sortRows(buffer []byte, order []rowOrder) []rowOrder {
-	for at := 0; at < len(buffer); at += rowWidth {
-		order = append(order, rowOrder{binary.LittleEndian.Uint64(buffer[at:]), uint32(at)})
+// byPerson are the rows, those of one person side by side and sorted by record.
+func (p *portion) byPerson() []uint32 {
+	rows := len(p.person)
+	if rows == 0 {
+		return nil
 	}
-	slices.SortFunc(order, func(a, b rowOrder) int {
-		if a.person != b.person {
-			return cmp.Compare(a.person, b.person)
+	// About one person in a bucket, since pseudonyms are spread evenly, and buckets in the order in which ClickHouse has
+	// the people, so that memory is gone through from front to back. Where either is not so, the same comes out later.
+	width := bits.Len(uint(rows))
+	bucket := func(person *uuid.UUID) uint64 {
+		return (binary.BigEndian.Uint64(person[8:]) - p.first) * p.of >> (64 - width)
+	}
+	p.starts = append(p.starts[:0], make([]uint32, 1<<width+1)...)
+	p.order = append(p.order[:0], make([]uint32, rows)...)
+	for i := range p.person {
+		p.starts[bucket(&p.person[i])+1]++
+	}
+	for i := 1; i < len(p.starts); i++ {
+		p.starts[i] += p.starts[i-1]
+	}
+	for i := range p.person {
+		at := &p.starts[bucket(&p.person[i])] // ends up as the start of the next bucket
+		p.order[*at] = uint32(i)
+		*at++
+	}
+	from := uint32(0)
+	for _, to := range p.starts[:1<<width] {
+		if to-from > 1 {
+			slices.SortFunc(p.order[from:to], func(i, j uint32) int {
+				if p.person[i] != p.person[j] {
+					return bytes.Compare(p.person[i][:], p.person[j][:])
+				}
+				return bytes.Compare(p.record[i][:], p.record[j][:])
+			})
 		}
-		return cmp.Compare(binary.LittleEndian.Uint64(buffer[a.at+8:]), binary.LittleEndian.Uint64(buffer[b.at+8:]))
-	})
-	return order
-}
-
-// readRow takes a row apart; cohorts tells whether the season is looked at.
-func readRow(row []byte, texts codes, cohorts bool) uptake.Record {
-	r := uptake.Record{
-		ID: event.RecordID(uuidOf(row[rowRecord:])),
-		Version: event.Version{
-			Micros:     int64(binary.LittleEndian.Uint64(row[rowMicros:])),
-			Precedence: binary.LittleEndian.Uint64(row[rowPrecedence:]),
-		},
-		Status:   event.Status(row[rowStatus]),
-		Day:      calendar.Day(int32(binary.LittleEndian.Uint32(row[rowDay:]))),
-		Dose:     row[rowDose],
-		LSOA:     texts.text(binary.LittleEndian.Uint64(row[rowLSOA:])),
-		Practice: texts.text(binary.LittleEndian.Uint64(row[rowPractice:])),
+		from = to
 	}
-	if cohorts {
-		r.Cohort = texts.text(binary.LittleEndian.Uint64(row[rowSeason:]))
-	}
-	if letter := row[rowEthnicity]; letter != 0 {
-		r.Ethnicity = letters[letter : letter+1]
-	}
-	return r
-}
-
-// letters holds every one-letter text, so that none has to be made.
-var letters = func() string {
-	b := make([]byte, 128)
-	for i := range b {
-		b[i] = byte(i)
-	}
-	return string(b)
-}()
-
-// uuidOf turns ClickHouse's two little-endian halves into the usual order of bytes.
-func uuidOf(b []byte) (id uuid.UUID) {
-	binary.BigEndian.PutUint64(id[:8], binary.LittleEndian.Uint64(b))
-	binary.BigEndian.PutUint64(id[8:], binary.LittleEndian.Uint64(b[8:]))
-	return id
+	return p.order
 }

@@ -3,14 +3,17 @@ package rollup
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/go-faster/city"
 	"github.com/google/uuid"
 
+	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/reference"
@@ -72,7 +75,7 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 func (a *Aggregator) insertTally(ctx context.Context, programme string, at extent, counted *tally, wanted map[slice]bool) error {
 	var block cellBlock
 	if err := counted.each(func(s slice) bool { return wanted[s] }, func(c Cell, n Counts) error {
-		if len(block.day) >= blockCells {
+		if block.rows() >= blockCells {
 			if err := a.insertBlock(ctx, programme, at.id, &block); err != nil {
 				return err
 			}
@@ -98,9 +101,16 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 	if err != nil {
 		return nil, err
 	}
+	texts, err := newCodes(a.areas, p)
+	if err != nil {
+		return nil, err
+	}
 	var (
-		counted = newTally(where)
+		counted = newTally(where, texts)
 		known   = located(where)
+		moved   = movedFrom(p, left)
+		kinds   = kindsOf(p)
+		records []uptake.Record
 		changes []uptake.Change
 		linked  = map[event.Pseudonym][]uptake.Record{} // people of several pseudonyms, by the least of them
 	)
@@ -113,21 +123,47 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 		}
 		return nil
 	}
-	if err := a.everybody(ctx, p, to, func(person event.Pseudonym, records []uptake.Record) error {
-		newest := uptake.Newest(records)
-		if len(left) > 0 {
-			newest = slices.DeleteFunc(newest, func(r uptake.Record) bool {
-				at, moved := left[r.ID]
-				return moved && (at.programme != p.ID || at.person != person)
-			})
+	if err := a.everybody(ctx, p, to, func(some *portion, rows []uint32) error {
+		if len(rows) > 1 {
+			rows = uptake.Newest(rows, some.version)
 		}
-		if len(a.links[person]) > 0 {
-			cluster, _ := a.links.cluster(person)
-			least := slices.MinFunc(cluster, func(a, b event.Pseudonym) int { return bytes.Compare(a[:], b[:]) })
-			linked[least] = append(linked[least], newest...)
+		person := event.Pseudonym(some.person[rows[0]])
+		rows = slices.DeleteFunc(rows, func(row uint32) bool {
+			return moved.has(event.RecordID(some.record[row]), person)
+		})
+		isLinked := len(a.links) > 0 && len(a.links[person]) > 0
+		if len(rows) == 1 && !isLinked {
+			// Most people have one record, and most of these records are of a few kinds, but for the group: the rules are asked
+			// once for each kind.
+			row := rows[0]
+			kind, isNew := kinds.of(some, row)
+			if isNew {
+				r := some.row(row, texts)
+				for _, ch := range uptake.Changes(changes[:0], p, []uptake.Record{r}, known) {
+					n, err := counted.numbered(&ch)
+					if err != nil {
+						return err
+					}
+					*kind = append(*kind, n)
+				}
+			}
+			g := group{texts.number(some.lsoa[row]), texts.number(some.practice[row]), some.ethnicity[row]}
+			for _, n := range *kind {
+				counted.count(n, g, g)
+			}
 			return nil
 		}
-		return count(newest)
+		records = records[:0]
+		for _, row := range rows {
+			records = append(records, some.row(row, texts))
+		}
+		if isLinked {
+			cluster, _ := a.links.cluster(person)
+			least := slices.MinFunc(cluster, func(a, b event.Pseudonym) int { return bytes.Compare(a[:], b[:]) })
+			linked[least] = append(linked[least], records...)
+			return nil
+		}
+		return count(records)
 	}); err != nil {
 		return nil, err
 	}
@@ -136,8 +172,103 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 			return nil, err
 		}
 	}
-	counted.finish()
-	return counted, nil
+	return counted, counted.finish()
+}
+
+// kinds are what decides how a person of one record counts, whatever the group, and what comes of it.
+type kinds struct {
+	seasons numbers // of a cohort programme: its seasons by hash, from 1 on
+	numbers numbers
+	changes [][]numbered
+}
+
+func kindsOf(p *programme.Programme) *kinds {
+	k := &kinds{}
+	if p.Kind == programme.Cohort {
+		for i, season := range p.Seasons {
+			k.seasons.set(city.CH64([]byte(season.ID)), uint32(i+1))
+		}
+	}
+	return k
+}
+
+// of is where the changes stand that a record makes, and whether they are still to be found.
+func (k *kinds) of(p *portion, row uint32) (changes *[]numbered, isNew bool) {
+	season, _ := k.seasons.get(p.season[row])
+	key := uint64(season)<<48 | uint64(p.status[row])<<40 | uint64(p.dose[row])<<32 | uint64(uint32(p.day[row]))
+	i, ok := k.numbers.get(key)
+	if !ok {
+		i = uint32(len(k.changes))
+		k.changes = append(k.changes, nil)
+		k.numbers.set(key, i)
+	}
+	return &k.changes[i], !ok
+}
+
+// version is which version of which record a row is.
+func (p *portion) version(row uint32) (event.RecordID, event.Version) {
+	return event.RecordID(p.record[row]), event.Version{Micros: p.micros[row], Precedence: p.precedence[row]}
+}
+
+// row is a row of everybody.sql as a record.
+func (p *portion) row(i uint32, texts *codes) uptake.Record {
+	r := uptake.Record{
+		ID:       event.RecordID(p.record[i]),
+		Version:  event.Version{Micros: p.micros[i], Precedence: p.precedence[i]},
+		Status:   event.Status(p.status[i]),
+		Day:      calendar.Day(p.day[i]),
+		Dose:     p.dose[i],
+		Cohort:   texts.texts[texts.number(p.season[i])],
+		LSOA:     texts.texts[texts.number(p.lsoa[i])],
+		Practice: texts.texts[texts.number(p.practice[i])],
+	}
+	if letter := p.ethnicity[i]; letter != 0 {
+		r.Ethnicity = string(rune(letter))
+	}
+	return r
+}
+
+// moved knows of the records that changed hands who of a programme holds the newest version.
+type moved struct {
+	first  numbers // of each record's holder, by half of its id
+	bits   []uint64
+	holder []holder
+}
+
+type holder struct {
+	record event.RecordID
+	person event.Pseudonym
+	here   bool   // in this programme
+	next   uint32 // the next one with the same half, 0 = none
+}
+
+func movedFrom(p *programme.Programme, left map[event.RecordID]home) *moved {
+	m := &moved{bits: make([]uint64, 1<<movedBits/64), holder: make([]holder, 1, len(left)+1)}
+	for id, at := range left {
+		half := binary.LittleEndian.Uint64(id[:])
+		next, _ := m.first.get(half)
+		m.first.set(half, uint32(len(m.holder)))
+		m.holder = append(m.holder, holder{id, at.person, at.programme == p.ID, next})
+		m.bits[half>>(64-movedBits)/64] |= 1 << (half >> (64 - movedBits) % 64)
+	}
+	return m
+}
+
+// movedBits is the width of a number that most records which never changed hands are known by at once.
+const movedBits = 22
+
+// has tells whether a record that a person of the programme held has left for somebody or something else.
+func (m *moved) has(record event.RecordID, person event.Pseudonym) bool {
+	half := binary.LittleEndian.Uint64(record[:])
+	if m.bits[half>>(64-movedBits)/64]&(1<<(half>>(64-movedBits)%64)) == 0 {
+		return false
+	}
+	for i, _ := m.first.get(half); i != 0; i = m.holder[i].next {
+		if h := &m.holder[i]; h.record == record {
+			return !h.here || h.person != person
+		}
+	}
+	return false
 }
 
 // home is where the newest version of a record is.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"gapwatch/services/internal/calendar"
@@ -14,14 +15,17 @@ import (
 // people are in it, and numbers instead of names, so that counting one is cheap.
 type tally struct {
 	areas   ground
+	texts   *codes
 	series  []series
-	index   map[uint64]int32  // by seriesKey.packed
-	spots   map[string]spot   // by LSOA
-	pcns    map[string]uint32 // by practice
+	index   numbers           // by seriesKey.packed
+	spots   [][]spot          // by season and number of the LSOA, those known so far
+	pcns    []uint32          // by number of the practice, less one, likewise
 	codes   numbering[string] // PCN codes
 	seasons numbering[string]
 	corners numbering[corner]
 	hoods   numbering[string]
+
+	log, spare []uint64 // counts that are not in their series yet: the series above, the entry's at below
 }
 
 // corner is a place, system and quintile: what all levels share.
@@ -30,8 +34,25 @@ type corner struct {
 	quintile      uint8
 }
 
-// spot is what an LSOA gives to each level.
-type spot struct{ corner, hood, placeFifth, systemFifth uint32 }
+// spot is where the people of an LSOA count in a season: numbers of series, where nothing else decides.
+type spot struct {
+	known                         bool
+	corner                        uint32
+	hood, placeFifth, systemFifth uint32
+}
+
+// group is a uptake.Group in numbers: of the LSOA and the practice among codes, and the letter of the ethnic category.
+type group struct {
+	lsoa, practice uint32
+	ethnicity      uint8
+}
+
+// numbered is an uptake.Change without its groups.
+type numbered struct {
+	season uint16
+	day    uint32
+	kind   uptake.Kind
+}
 
 type seriesKey struct {
 	level        uint8 // index into levels
@@ -42,7 +63,7 @@ type seriesKey struct {
 var levels = [...]Level{Neighbourhood, PCN, Ethnicity, PlaceFifth, SystemFifth}
 
 // packed is the key in one number, which maps look up several times faster than a struct. The widths are far above
-// what a country has; add checks them.
+// what a country has; numbered and finish check them.
 func (k seriesKey) packed() uint64 {
 	return uint64(k.level)<<61 | uint64(k.season)<<51 | uint64(k.corner)<<26 | uint64(k.code)
 }
@@ -50,27 +71,22 @@ func (k seriesKey) packed() uint64 {
 // series are the counts of one cell over the days.
 type series struct {
 	key     seriesKey
-	entries []entry  // in order of at, each at most once
-	pending []uint32 // what was counted since the last fold, at by at
-	matched int      // days found stored with the same counts
+	entries []entry // in order of at, each at most once
+	matched int     // days found stored with the same counts
 }
 
 // entry is one count of a series: at is a day and a column, of two bits.
 type entry struct{ at, n uint32 }
 
-// pendingCounts is how many counts wait until they are folded in: few enough for little memory, many enough that
-// folding costs little a count.
-const pendingCounts = 64
+// logCounts is how many counts wait until they are folded in: few enough for little memory, many enough that folding
+// costs little a count.
+const logCounts = 2_000_000
 
-// fold adds what is pending to the entries.
-func (s *series) fold() {
-	if len(s.pending) == 0 {
-		return
-	}
-	slices.Sort(s.pending)
+// fold adds counts of one series, one for each element and sorted, to the entries.
+func (s *series) fold(counts []uint64) {
 	distinct := 1
-	for i := 1; i < len(s.pending); i++ {
-		if s.pending[i] != s.pending[i-1] {
+	for i := 1; i < len(counts); i++ {
+		if counts[i] != counts[i-1] {
 			distinct++
 		}
 	}
@@ -78,9 +94,9 @@ func (s *series) fold() {
 	old := len(s.entries)
 	s.entries = slices.Grow(s.entries, distinct)[:old+distinct]
 	to, from := len(s.entries), old
-	for i := len(s.pending); i > 0; {
-		at, n := s.pending[i-1], uint32(0)
-		for ; i > 0 && s.pending[i-1] == at; i-- {
+	for i := len(counts); i > 0; {
+		at, n := uint32(counts[i-1]), uint32(0)
+		for ; i > 0 && uint32(counts[i-1]) == at; i-- {
 			n++
 		}
 		for ; from > 0 && s.entries[from-1].at > at; from-- {
@@ -97,7 +113,50 @@ func (s *series) fold() {
 	if from < to {
 		s.entries = append(s.entries[:from], s.entries[to:]...)
 	}
-	s.pending = s.pending[:0]
+}
+
+// fold brings what is in the log into the series.
+func (t *tally) fold() {
+	t.spare = slices.Grow(t.spare[:0], len(t.log))[:len(t.log)]
+	t.log, t.spare = sortNumbers(t.log, t.spare)
+	for from := 0; from < len(t.log); {
+		of, to := t.log[from]>>32, from+1
+		for to < len(t.log) && t.log[to]>>32 == of {
+			to++
+		}
+		t.series[of].fold(t.log[from:to])
+		from = to
+	}
+	t.log = t.log[:0]
+}
+
+// sortNumbers sorts some numbers with the help of another slice as long, and returns the two, the sorted one first. It
+// goes digit by digit from the least, which for millions is some times faster than comparing.
+func sortNumbers(some, spare []uint64) (sorted, other []uint64) {
+	const digit = 11
+	differ := uint64(0)
+	for _, n := range some {
+		differ |= n ^ some[0]
+	}
+	for shift := uint(0); differ>>shift != 0; shift += digit {
+		shift += uint(bits.TrailingZeros64(differ >> shift))
+		var starts [1 << digit]uint32
+		for _, n := range some {
+			starts[n>>shift&(1<<digit-1)]++
+		}
+		at := uint32(0)
+		for i, n := range starts {
+			starts[i] = at
+			at += n
+		}
+		for _, n := range some {
+			to := &starts[n>>shift&(1<<digit-1)]
+			spare[*to] = n
+			*to++
+		}
+		some, spare = spare, some
+	}
+	return some, spare
 }
 
 // The columns of an entry.
@@ -108,8 +167,8 @@ const (
 	movedOut
 )
 
-func newTally(areas ground) *tally {
-	return &tally{areas: areas, index: map[uint64]int32{}, spots: map[string]spot{}, pcns: map[string]uint32{}}
+func newTally(areas ground, texts *codes) *tally {
+	return &tally{areas: areas, texts: texts}
 }
 
 // numbering gives each of a few values a number.
@@ -130,56 +189,102 @@ func (n *numbering[T]) number(v T) uint32 {
 	return i
 }
 
-// add counts one change. It is eachCount with numbers for names.
+// add counts one change.
 func (t *tally) add(ch *uptake.Change) error {
-	if ch.Day < 0 || ch.Day >= 1<<30 {
-		return fmt.Errorf("day %v cannot be counted", ch.Day)
+	n, err := t.numbered(ch)
+	if err != nil {
+		return err
 	}
-	season := uint16(t.seasons.number(ch.Season))
-	if season >= 1<<10 || len(t.corners.values) >= 1<<25 || len(t.hoods.values) >= 1<<26 || len(t.codes.values) >= 1<<26 {
-		return errors.New("more seasons or areas than can be counted")
-	}
-	switch ch.Kind {
-	case uptake.Newly:
-		for _, k := range t.keys(season, &ch.To) {
-			t.count(k, ch.Day, newly)
-		}
-	case uptake.Lapsed:
-		for _, k := range t.keys(season, &ch.From) {
-			t.count(k, ch.Day, lapsed)
-		}
-	case uptake.Moved:
-		from, to := t.keys(season, &ch.From), t.keys(season, &ch.To)
-		for i := range from {
-			if from[i] != to[i] {
-				t.count(from[i], ch.Day, movedOut)
-				t.count(to[i], ch.Day, movedIn)
-			}
-		}
-	}
+	t.count(n, t.group(&ch.From), t.group(&ch.To))
 	return nil
 }
 
-func (t *tally) keys(season uint16, g *uptake.Group) [len(levels)]seriesKey {
-	at, ok := t.spots[g.LSOA]
-	if !ok {
-		a := t.areas.Find(g.LSOA)
+// numbered is a change without its groups, in numbers.
+func (t *tally) numbered(ch *uptake.Change) (numbered, error) {
+	if ch.Day < 0 || ch.Day >= 1<<30 {
+		return numbered{}, fmt.Errorf("day %v cannot be counted", ch.Day)
+	}
+	season := t.seasons.number(ch.Season)
+	if season >= 1<<10 {
+		return numbered{}, errors.New("more seasons than can be counted")
+	}
+	return numbered{uint16(season), uint32(ch.Day), ch.Kind}, nil
+}
+
+// group is a group in numbers. Its texts come from codes.
+func (t *tally) group(g *uptake.Group) group {
+	return group{t.texts.numbers[g.LSOA], t.texts.numbers[g.Practice], uint8(letterCode(g.Ethnicity))}
+}
+
+// count counts one change. It is eachCount with numbers for names.
+func (t *tally) count(ch numbered, from, to group) {
+	switch ch.kind {
+	case uptake.Newly:
+		for _, s := range t.seriesOf(ch.season, to) {
+			t.note(s, ch.day, newly)
+		}
+	case uptake.Lapsed:
+		for _, s := range t.seriesOf(ch.season, from) {
+			t.note(s, ch.day, lapsed)
+		}
+	case uptake.Moved:
+		from, to := t.seriesOf(ch.season, from), t.seriesOf(ch.season, to)
+		for i := range from {
+			if from[i] != to[i] {
+				t.note(from[i], ch.day, movedOut)
+				t.note(to[i], ch.day, movedIn)
+			}
+		}
+	}
+	if len(t.log) >= logCounts {
+		t.fold()
+	}
+}
+
+// note writes one count down.
+func (t *tally) note(series, day uint32, column uint8) {
+	t.log = append(t.log, uint64(series)<<32|uint64(day)<<2|uint64(column))
+}
+
+// seriesOf are the series that a group counts in, one for each level.
+func (t *tally) seriesOf(season uint16, g group) [len(levels)]uint32 {
+	for int(season) >= len(t.spots) {
+		t.spots = append(t.spots, nil)
+	}
+	if int(g.lsoa) >= len(t.spots[season]) {
+		t.spots[season] = append(t.spots[season], make([]spot, len(t.texts.texts)-len(t.spots[season]))...)
+	}
+	if int(g.practice) >= len(t.pcns) {
+		t.pcns = append(t.pcns, make([]uint32, len(t.texts.texts)-len(t.pcns))...)
+	}
+	at := &t.spots[season][g.lsoa]
+	if !at.known {
+		a := t.areas.Find(t.texts.texts[g.lsoa])
 		inPlace, inSystem := t.areas.fifths.In(a)
-		at = spot{t.corners.number(corner{a.Place, a.System, a.Quintile}), t.hoods.number(a.Neighbourhood), letterCode(inPlace), letterCode(inSystem)}
-		t.spots[g.LSOA] = at
+		corner := t.corners.number(corner{a.Place, a.System, a.Quintile})
+		*at = spot{true, corner,
+			t.numberOf(seriesKey{0, season, corner, t.hoods.number(a.Neighbourhood)}),
+			t.numberOf(seriesKey{3, season, corner, letterCode(inPlace)}),
+			t.numberOf(seriesKey{4, season, corner, letterCode(inSystem)})}
 	}
-	pcn, ok := t.pcns[g.Practice]
+	pcn := &t.pcns[g.practice]
+	if *pcn == 0 {
+		*pcn = t.codes.number(t.areas.PCN(t.texts.texts[g.practice])) + 1
+	}
+	return [...]uint32{at.hood, t.numberOf(seriesKey{1, season, at.corner, *pcn - 1}),
+		t.numberOf(seriesKey{2, season, at.corner, uint32(g.ethnicity)}), at.placeFifth, at.systemFifth}
+}
+
+// numberOf is the number of a series, which is new if it was not there.
+func (t *tally) numberOf(k seriesKey) uint32 {
+	packed := k.packed()
+	i, ok := t.index.get(packed)
 	if !ok {
-		pcn = t.codes.number(t.areas.PCN(g.Practice))
-		t.pcns[g.Practice] = pcn
+		i = uint32(len(t.series))
+		t.series = append(t.series, series{key: k})
+		t.index.set(packed, i)
 	}
-	return [...]seriesKey{
-		{0, season, at.corner, at.hood},
-		{1, season, at.corner, pcn},
-		{2, season, at.corner, letterCode(g.Ethnicity)},
-		{3, season, at.corner, at.placeFifth},
-		{4, season, at.corner, at.systemFifth},
-	}
+	return i
 }
 
 // letterCode is the number of an ethnic category or a local fifth, which is one letter or digit, or empty.
@@ -202,25 +307,14 @@ func (t *tally) code(k seriesKey) string {
 	return string(rune(k.code))
 }
 
-func (t *tally) count(k seriesKey, day calendar.Day, column uint32) {
-	i, ok := t.index[k.packed()]
-	if !ok {
-		i = int32(len(t.series))
-		t.series, t.index[k.packed()] = append(t.series, series{key: k}), i
+// finish must be called after the last count and before anything is read.
+func (t *tally) finish() error {
+	t.fold()
+	t.log, t.spare = nil, nil
+	if len(t.corners.values) >= 1<<25 || len(t.hoods.values) >= 1<<26 || len(t.codes.values) >= 1<<26 {
+		return errors.New("more areas than can be counted")
 	}
-	s := &t.series[i]
-	if len(s.pending) == pendingCounts {
-		s.fold()
-	}
-	s.pending = append(s.pending, uint32(day)<<2|column)
-}
-
-// finish must be called after the last add and before anything is read.
-func (t *tally) finish() {
-	for i := range t.series {
-		t.series[i].fold()
-		t.series[i].pending = nil
-	}
+	return nil
 }
 
 // inOrder are the series in the order of the table, so that ClickHouse need not sort what is written.
@@ -324,7 +418,7 @@ func (t *tally) find(c Cell) *series {
 	if !ok || !known || !coded || level < 0 {
 		return nil
 	}
-	i, ok := t.index[seriesKey{uint8(level), uint16(season), at, code}.packed()]
+	i, ok := t.index.get(seriesKey{uint8(level), uint16(season), at, code}.packed())
 	if !ok {
 		return nil
 	}

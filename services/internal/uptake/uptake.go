@@ -54,16 +54,18 @@ type span struct {
 	group    Group
 }
 
-// Newest keeps the newest version of each record (design: "the newest version of (source, record) decides").
-// Records must come sorted by ID; the slice is reused.
-func Newest(records []Record) []Record {
-	kept := records[:0]
-	for _, r := range records {
-		switch last := len(kept) - 1; {
-		case last < 0 || kept[last].ID != r.ID:
-			kept = append(kept, r)
-		case kept[last].Version.Less(r.Version):
-			kept[last] = r
+// Newest keeps the newest version of each record (design: "the newest version of (source, record) decides"). of tells
+// what a version is one of. Versions must come sorted by record; the slice is reused.
+func Newest[T any](versions []T, of func(T) (event.RecordID, event.Version)) []T {
+	kept := versions[:0]
+	var last event.RecordID
+	var newest event.Version
+	for _, v := range versions {
+		switch id, version := of(v); {
+		case len(kept) == 0 || last != id:
+			kept, last, newest = append(kept, v), id, version
+		case newest.Less(version):
+			kept[len(kept)-1], newest = v, version
 		}
 	}
 	return kept
@@ -71,7 +73,8 @@ func Newest(records []Record) []Record {
 
 // Changes appends to dst how one person's cover changes in a programme, in order of time. records are the newest
 // versions of all of that person's records in the programme, in any order; the slice is reordered. located tells
-// whether the look-ups know an LSOA.
+// whether the look-ups know an LSOA. When and how the cover of a person with a single record changes does not depend on
+// the group of that record, which is passed on as it is.
 func Changes(dst []Change, p *programme.Programme, records []Record, located func(lsoa string) bool) []Change {
 	active := slices.DeleteFunc(records, func(r Record) bool { return r.Status != event.Completed })
 	if len(active) > 1 {
