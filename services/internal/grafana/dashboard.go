@@ -13,7 +13,8 @@ import (
 // Folder is a folder of dashboards and rules.
 type Folder struct{ UID, Title string }
 
-// Folder reads a folder; found is false where there is none of that uid.
+// Folder reads a folder; found is false where there is none of that uid. To a Viewer or Editor Grafana says of one that is
+// not there that they may not read it (seen).
 func (c *Client) Folder(ctx context.Context, uid string) (f Folder, found bool, err error) {
 	got, err := c.sdk.GetFolderByUID(ctx, uid)
 	if err = named("read folder "+uid, err); NotFound(err) {

@@ -69,6 +69,12 @@ func NotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound && e.Do != Stop
 }
 
+// Forbidden tells whether Grafana said that we may not.
+func Forbidden(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusForbidden && e.Missing != ""
+}
+
 // named says what was tried; nil stays nil. An error that is not ours (the SDK could not read an answer) is made ours.
 func named(what string, err error) error {
 	if err == nil {

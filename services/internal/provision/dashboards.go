@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"gapwatch/services/internal/grafana"
@@ -13,9 +14,13 @@ import (
 func (p *Provisioner) planFolder(ctx context.Context, plan *Plan) error {
 	wanted := grafana.Folder{UID: p.Names.Folder, Title: p.Names.FolderTitle}
 	stored, found, err := p.Grafana.Folder(ctx, wanted.UID)
+	if grafana.Forbidden(err) && slices.Contains(plan.have, "folders:read") {
+		found, err = false, nil // what Grafana says of one that is not there to all but its administrators
+	}
 	if err != nil {
 		return err
 	}
+	plan.noFolder = !found
 	item := Item{Kind: "folder", Name: wanted.Title, UID: wanted.UID, Action: Unchanged, Why: "as wanted"}
 	switch {
 	case !found:

@@ -45,7 +45,9 @@ type Plan struct {
 	Items   []Item
 	Notes   []string // what whoever reads the plan should know
 
-	steps []step
+	steps    []step
+	have     []string // permissions; nil if Grafana does not say
+	noFolder bool
 }
 
 // step is one change in Grafana, of one or several items.
@@ -89,8 +91,9 @@ func (p *Plan) Write(w io.Writer) error {
 	return err
 }
 
-// forbidden names the permissions that the steps need and that are not among those that we have.
-func (p *Plan) forbidden(have []string) error {
+// forbidden names the permissions that the steps need and that we do not have.
+func (p *Plan) forbidden() error {
+	have := p.have
 	if have == nil {
 		return nil // Grafana does not say: it will, step by step
 	}

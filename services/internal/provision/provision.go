@@ -62,6 +62,9 @@ func (p *Provisioner) Plan(ctx context.Context) (*Plan, error) {
 			Advice: "install it and restart Grafana: grafana cli plugins install " + Plugin + ", or GF_PLUGINS_PREINSTALL_SYNC=" + Plugin + " for the container image"}
 	}
 	plan := &Plan{Grafana: fmt.Sprintf("Grafana %s at %s, ClickHouse plugin %s", version, p.Grafana.URL(), plugin)}
+	if plan.have, err = p.Grafana.Permissions(ctx); err != nil {
+		return nil, err
+	}
 	if err := p.planFolder(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -91,11 +94,7 @@ func (p *Provisioner) Plan(ctx context.Context) (*Plan, error) {
 
 // apply takes the steps of a plan in order. What Grafana rejects holds up nothing else; any other error ends it.
 func (p *Provisioner) apply(ctx context.Context, plan *Plan) error {
-	have, err := p.Grafana.Permissions(ctx)
-	if err != nil {
-		return err
-	}
-	if err := plan.forbidden(have); err != nil {
+	if err := plan.forbidden(); err != nil {
 		return err
 	}
 	var rejected []error

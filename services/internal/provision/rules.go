@@ -48,9 +48,12 @@ func (p *Provisioner) planRules(ctx context.Context, plan *Plan, groups []Group,
 // Where somebody else has put rules of their own into the group, each of ours is a step.
 func (p *Provisioner) planGroup(ctx context.Context, plan *Plan, g Group, stored map[string]grafana.Rule) (uids []string, err error) {
 	folder := p.Names.Folder
-	current, found, err := p.Grafana.RuleGroup(ctx, folder, g.Name)
-	if err != nil {
-		return nil, err
+	var current grafana.RuleGroup
+	found := false
+	if !plan.noFolder {
+		if current, found, err = p.Grafana.RuleGroup(ctx, folder, g.Name); err != nil {
+			return nil, err
+		}
 	}
 	next := grafana.RuleGroup{Title: g.Name, FolderUID: folder, Interval: int64(g.Interval.Seconds())}
 	shared := slices.ContainsFunc(current.Rules, func(r grafana.Rule) bool { return !strings.HasPrefix(r.Text("uid"), p.Names.Prefix) })

@@ -51,6 +51,9 @@ func (s *Server) handleAlerting(handle handle) {
 	// A group's rules come without their provenance.
 	handle("GET "+group, read, func(q *request) (int, any) {
 		inside := s.inGroup(q.PathValue("folder"), q.PathValue("group"))
+		if _, ok := s.folders[q.PathValue("folder")]; !ok && q.role != "Admin" {
+			return denied("alert.rules:read, folders:read")
+		}
 		if len(inside) == 0 {
 			return 404, notFound
 		}

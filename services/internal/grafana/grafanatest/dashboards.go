@@ -12,6 +12,9 @@ func (s *Server) handleDashboards(handle handle) {
 		if f, ok := s.folders[q.PathValue("uid")]; ok {
 			return 200, f
 		}
+		if q.role != "Admin" { // whose rights do not reach a folder that is not there
+			return denied("folders:read")
+		}
 		return 404, object{"message": "folder not found", "status": "not-found"}
 	})
 	// Folders may share a title, not a uid.

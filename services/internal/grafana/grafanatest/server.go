@@ -139,8 +139,8 @@ func (s *Server) id() float64 {
 
 // actions are the permissions that this server asks for, by basic role, as the real one lists them.
 var actions = func() map[string][]string {
-	none := []string{"plugins.app:access"}
-	viewer := append(slices.Clone(none), "orgs:read", "folders:read", "dashboards:read", "datasources:read", "datasources:query",
+	none := []string{"plugins.app:access", "folders:read"}
+	viewer := append(slices.Clone(none), "orgs:read", "dashboards:read", "datasources:read", "datasources:query",
 		"alert.rules:read", "alert.notifications:read")
 	editor := append(slices.Clone(viewer), "folders:create", "folders:write", "folders:delete", "dashboards:create", "dashboards:write",
 		"dashboards:delete", "alert.rules:create", "alert.rules:write", "alert.rules:delete", "alert.notifications:write",
@@ -172,11 +172,15 @@ func (s *Server) authorize(q *request, permissions string) (int, any) {
 	}
 	for _, needed := range strings.Fields(permissions) {
 		if !slices.ContainsFunc(strings.Split(needed, "|"), func(one string) bool { return slices.Contains(actions[q.role], one) }) {
-			return 403, object{"accessErrorId": "ACE0000000001", "title": "Access denied",
-				"message": "You'll need additional permissions to perform this action. Permissions needed: " + strings.ReplaceAll(needed, "|", ", ")}
+			return denied(strings.ReplaceAll(needed, "|", ", "))
 		}
 	}
 	return 0, nil
+}
+
+func denied(needed string) (int, any) {
+	return 403, object{"accessErrorId": "ACE0000000001", "title": "Access denied",
+		"message": "You'll need additional permissions to perform this action. Permissions needed: " + needed}
 }
 
 func text(o object, field string) string {
