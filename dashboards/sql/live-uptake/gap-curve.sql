@@ -1,5 +1,5 @@
 -- The gap of every day of the season in percentage points with its 95 % interval, beside the season before on the same day of
--- the season. A programme without seasons has its last 365 days, beside the year before.
+-- the season. A programme without seasons has its last 365 days, beside the year before. No row where no gap is computed.
 WITH
     (SELECT (any(starts_on), any(ends_on), any(last_complete_day), any(previous_season), any(previous_ahead)) FROM reporting.seasons
      WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}) AS about,
@@ -35,4 +35,5 @@ FROM
       AND day BETWEEN first_day - before_ahead AND last_day - before_ahead
 )
 GROUP BY shown_day
+QUALIFY max(isNotNull("Gap") OR isNotNull("Gap, provisional") OR isNotNull("Season before")) OVER () = 1
 ORDER BY shown_day

@@ -1,0 +1,40 @@
+-- Every place of the system and the system itself in every programme, by what to act on first: widening by how much, gaps above
+-- the programme's limit by how much, then the rest by change. The last change that was published stands beside what is known now.
+WITH
+    now AS
+    (
+        SELECT programme, programme_name, season, level, code, name, day, over, verdict, since, fifths, gap, change, needed, ceiling, figures_shown, missing
+        FROM reporting.verdicts
+        WHERE system_code = ${system:sqlstring} AND level IN ('place', 'system')
+    ),
+    published AS
+    (
+        SELECT programme, season, code, argMax(verdict, n) AS last_verdict, argMax(gap, n) AS last_gap, argMax(day, n) AS last_day
+        FROM reporting.verdict_changes
+        WHERE system_code = ${system:sqlstring} AND isNotNull(published_at)
+        GROUP BY programme, season, code
+    ),
+    people AS
+    (
+        SELECT programme, season, code, short_to_target
+        FROM reporting.gap
+        WHERE day IN (SELECT last_complete_day FROM reporting.seasons WHERE newest)
+          AND (programme, season, day) IN (SELECT programme, season, last_complete_day FROM reporting.seasons WHERE newest)
+          AND level IN ('place', 'system') AND code IN (SELECT code FROM reporting.geographies WHERE system_code = ${system:sqlstring}) AND fifths = 'national'
+    )
+SELECT if(now.level = 'system', 'Whole system', now.name) AS "Place", now.programme_name AS "Programme",
+       concat(now.verdict, if(now.over, ' (over)', '')) AS "Verdict", formatDateTime(now.since, '%e %b %Y') AS "Since",
+       round(100 * now.gap, 1) + 0 AS "Gap", round(100 * now.change, 1) + 0 AS "Change",
+       people.short_to_target AS "People short",
+       if(published.last_verdict = '', '', concat(published.last_verdict, ifNull(printf(', %.1f points', 100 * published.last_gap), ''), formatDateTime(published.last_day, ' on %e %b'))) AS "As published",
+       multiIf(NOT now.figures_shown, 'figures withheld: too few people',
+               now.verdict = 'widening', 'find out why, now',
+               now.gap > now.ceiling, printf('gap above the limit of %.0f', 100 * now.ceiling),
+               now.verdict = 'not enough data', now.missing, '') AS "What to know",
+       now.programme AS programme, now.season AS season, now.code AS code
+FROM now
+LEFT JOIN published ON published.programme = now.programme AND published.season = now.season AND published.code = now.code
+LEFT JOIN people ON people.programme = now.programme AND people.season = now.season AND people.code = now.code
+ORDER BY now.over, now.verdict = 'widening' DESC, if(now.verdict = 'widening', now.level = 'system', 0) DESC, ifNull(now.gap > now.ceiling, 0) DESC,
+         if(now.gap > now.ceiling AND now.verdict != 'widening', now.gap - now.ceiling, 0) DESC, now.change DESC NULLS LAST, now.gap DESC NULLS LAST, now.programme, now.name
+SETTINGS join_use_nulls = 0
