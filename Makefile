@@ -4,7 +4,7 @@ BIN := .cache/bin
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 .DEFAULT_GOAL := help
 
 .PHONY: demo
@@ -20,6 +20,10 @@ test: $(BIN)/standalone ## go vet and every test
 	@$(BIN)/standalone fetch
 	$(GO) vet ./...
 	$(GO) test -p 2 -timeout 20m ./...
+
+.PHONY: grafana-check
+grafana-check: ## GRAFANA_URL=... [GRAFANA_TOKEN=...] CLICKHOUSE_URL=...: brings that Grafana to the wanted state and runs every query of every panel and rule there
+	@GAPWATCH_GRAFANA_URL='$(GRAFANA_URL)' GAPWATCH_GRAFANA_TOKEN='$(GRAFANA_TOKEN)' GAPWATCH_GRAFANA_CLICKHOUSE_URL='$(CLICKHOUSE_URL)' $(GO) run ./services/provisioner --check
 
 .PHONY: lint
 lint: ## golangci-lint, govulncheck, go.mod

@@ -85,7 +85,7 @@ func (s Settings) validate() error {
 		}
 		u, err := url.Parse(a.address)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(a.address, "{{") {
-			return fmt.Errorf("%s: %q must be http://... or https://...", a.what, a.address)
+			return fmt.Errorf("%s: %q must begin with http:// or https:// and name a host", a.what, a.address)
 		}
 	}
 	return nil

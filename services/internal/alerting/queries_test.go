@@ -143,7 +143,9 @@ func TestEveryGeographyAlwaysHasARow(t *testing.T) {
 	}
 	defer conn.Close() //nolint:errcheck // nothing is left unwritten
 	today := calendar.Of(time.Now())
-	season := func(id string, start, end calendar.Day) programme.Season { return programme.Season{ID: id, Start: start, End: end} }
+	season := func(id string, start, end calendar.Day) programme.Season {
+		return programme.Season{ID: id, Start: start, End: end}
+	}
 	limits := programme.Limits{Floor: 100, SmallestChange: 1, UnknownArea: 5, Ceiling: 20, Behind: 5}
 	set := programme.NewSet(2025,
 		&programme.Programme{ID: "flu", Name: "Flu", Kind: programme.Seasonal, HistoryFrom: today - 800, Limits: limits,
