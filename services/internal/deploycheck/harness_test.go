@@ -50,12 +50,12 @@ func secrets(t testing.TB) []string {
 	return names
 }
 
-// environment is what an .env would say: every secret, one of them such as NATS would take for a number, and more.
+// environment is what an .env would say: every secret, which begins with digits as random ones do, and more.
 func environment(t testing.TB, more ...string) []string {
 	t.Helper()
 	env := more
 	for i, name := range secrets(t) {
-		env = append(env, fmt.Sprintf("%s=%d1e5secret%d", name, i, i))
+		env = append(env, fmt.Sprintf("%s=%d5e3secret%d", name, i, i))
 	}
 	return env
 }
