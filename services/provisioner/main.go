@@ -8,7 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/grafanacheck"
 	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/settings"
 )
@@ -34,6 +37,14 @@ func run(ctx context.Context, args []string) error {
 	if err := settings.Load(&c); err != nil {
 		return err
 	}
-	command := provision.Command{Settings: c.Settings, Service: c.Service, ClickHouse: c.ClickHouseURL, Stdout: os.Stdout, Stderr: os.Stderr}
-	return command.Run(ctx, args)
+	return provision.Command{Settings: c.Settings, Service: c.Service, ClickHouse: c.ClickHouseURL, Check: check, Stdout: os.Stdout, Stderr: os.Stderr}.Run(ctx, args)
+}
+
+func check(ctx context.Context, c provision.Checked) error {
+	o := grafanacheck.Options{Grafana: c.Grafana, DataSourceUID: c.DataSource, Dashboards: c.Dashboards, Groups: c.Groups, Out: c.Out}
+	if c.Demo {
+		expected := grafanacheck.Demo(calendar.Of(time.Now()))
+		o.Expected = &expected
+	}
+	return grafanacheck.Run(ctx, o)
 }

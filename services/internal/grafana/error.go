@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -94,9 +96,17 @@ func judge(status int, body []byte, location string) *Error {
 	e := &Error{Status: status}
 	var said struct {
 		Message string `json:"message"`
+		Results map[string]struct {
+			Error string `json:"error"`
+		} `json:"results"` // of queries, which say nothing else when one failed
 	}
 	isJSON := json.Unmarshal(body, &said) == nil
 	e.Message = said.Message
+	for _, query := range slices.Sorted(maps.Keys(said.Results)) {
+		if failed := said.Results[query].Error; failed != "" {
+			e.Message = strings.TrimPrefix(e.Message+"; query "+query+": "+failed, "; ")
+		}
+	}
 	if !isJSON && (len(body) > 0 || status != http.StatusNotFound) {
 		e.Message = "not Grafana's API answered but " + looks(body)
 	}

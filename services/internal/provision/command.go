@@ -18,7 +18,7 @@ import (
 )
 
 // Usage of the command.
-const Usage = `usage: provisioner [--once | --plan | --check | --test-notification]
+const Usage = `usage: provisioner [--once | --plan | --check | --check-demo | --test-notification]
 
 Brings a Grafana to the state that Gapwatch wants: folder, data source, dashboards, alert rules, contact point.
 
@@ -26,6 +26,7 @@ Brings a Grafana to the state that Gapwatch wants: folder, data source, dashboar
   --once               once
   --plan               prints what would be changed, item by item, and changes nothing
   --check              once, runs the query of every panel and rule there, and sees that a second time changes nothing
+  --check-demo         the same, and of the demo's places only the one that is made to widen may raise the alert
   --test-notification  sends one notification to where alerts go
 
 Ends with
@@ -82,6 +83,7 @@ type Checked struct {
 	DataSource string // uid
 	Dashboards []dashboards.Dashboard
 	Groups     []alerting.Group
+	Demo       bool // the data is the demo's
 	Out        io.Writer
 }
 
@@ -90,7 +92,8 @@ func (c Command) Run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("provisioner", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	once, plan := flags.Bool("once", false, ""), flags.Bool("plan", false, "")
-	check, notify := flags.Bool("check", false, ""), flags.Bool("test-notification", false, "")
+	check, demo := flags.Bool("check", false, ""), flags.Bool("check-demo", false, "")
+	notify := flags.Bool("test-notification", false, "")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		_, err = io.WriteString(c.Stdout, Usage)
@@ -99,7 +102,7 @@ func (c Command) Run(ctx context.Context, args []string) error {
 	if err != nil || flags.NArg() > 0 || flags.NFlag() > 1 {
 		return errors.New(Usage)
 	}
-	if *check && c.Settings.GrafanaToken == "" {
+	if (*check || *demo) && c.Settings.GrafanaToken == "" {
 		c.Settings.GrafanaURL = withDefaultUser(c.Settings.GrafanaURL)
 	}
 	config, err := c.Settings.Wanted(c.ClickHouse)
@@ -120,8 +123,8 @@ func (c Command) Run(ctx context.Context, args []string) error {
 		return p.once(ctx, c.Stdout)
 	case *plan:
 		return p.plan(ctx, c.Stdout)
-	case *check:
-		return c.check(ctx, p)
+	case *check, *demo:
+		return c.check(ctx, p, *demo)
 	case *notify:
 		sent, err := p.TestNotification(ctx)
 		for _, line := range sent {
@@ -192,7 +195,7 @@ func (p *Provisioner) plan(ctx context.Context, out io.Writer) error {
 	return p.checkDataSource(ctx)
 }
 
-func (c Command) check(ctx context.Context, p *Provisioner) error {
+func (c Command) check(ctx context.Context, p *Provisioner, demo bool) error {
 	if c.Check == nil {
 		return errors.New("--check is not built into this program")
 	}
@@ -203,7 +206,7 @@ func (c Command) check(ctx context.Context, p *Provisioner) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Check(ctx, Checked{Grafana: p.Grafana, DataSource: p.Names.DataSource, Dashboards: p.Dashboards, Groups: groups, Out: c.Stdout}); err != nil {
+	if err := c.Check(ctx, Checked{Grafana: p.Grafana, DataSource: p.Names.DataSource, Dashboards: p.Dashboards, Groups: groups, Demo: demo, Out: c.Stdout}); err != nil {
 		return err
 	}
 	second, err := p.Reconcile(ctx)

@@ -242,11 +242,13 @@ func TestRights(t *testing.T) {
 		admin := with(g.token("Admin"))
 		g.expect(g.reconcile(admin), createFolder, createSource, createOne, createTwo, createStale, createWide)
 		g.settled(admin)
-		plan, err := with(viewer).Plan(context.Background()) // its fingerprint of the password is another
-		if err != nil {
-			g.Fatal(err)
+		if g.server != nil { // a real one remembers for up to a minute that viewers may not see a folder that was not there
+			plan, err := with(viewer).Plan(context.Background())
+			if err != nil {
+				g.Fatal(err)
+			}
+			g.expect(g.changes(plan), "update data source ch") // its fingerprint of the password is another
 		}
-		g.expect(g.changes(plan), "update data source ch")
 		wrong, err := url.Parse(g.proxy.url)
 		if err != nil {
 			g.Fatal(err)

@@ -31,6 +31,7 @@ type target struct {
 	proxy  *proxy
 	names  Names
 	wanted wanted
+	tokens int
 
 	clickHouse *url.URL // of a gate that asks for the password "right"
 	gate       *gate
@@ -397,12 +398,14 @@ func (g *target) raw(path string) string {
 // token is one of a new service account with a basic role.
 func (g *target) token(role string) string {
 	g.Helper()
-	account := g.do("POST", "/api/serviceaccounts", fmt.Sprintf(`{"name": "%s %s", "role": %q}`, g.names.Folder, role, role))
+	g.tokens++
+	name := fmt.Sprintf("%s %d", g.names.Folder, g.tokens)
+	account := g.do("POST", "/api/serviceaccounts", fmt.Sprintf(`{"name": %q, "role": %q}`, name, role))
 	path := fmt.Sprintf("/api/serviceaccounts/%v", account["id"])
 	if g.server == nil {
 		g.Cleanup(func() { g.do("DELETE", path, "") })
 	}
-	key, _ := g.do("POST", path+"/tokens", fmt.Sprintf(`{"name": "%s %s"}`, g.names.Folder, role))["key"].(string)
+	key, _ := g.do("POST", path+"/tokens", fmt.Sprintf(`{"name": %q}`, name))["key"].(string)
 	return key
 }
 

@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/gap"
 	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/settings"
 )
@@ -21,6 +23,7 @@ type Settings struct {
 	collect.Tuning
 	AggregatorSettings
 	GapSettings
+	ProvisionerSettings
 	Source           string `envconfig:"GAPWATCH_EVENT_SOURCE"`
 	Data             string `envconfig:"GAPWATCH_DATA"` // folder; each command has its own default
 	NATSListen       string `envconfig:"GAPWATCH_NATS_LISTEN" default:"127.0.0.1:4222" required:"true"`
@@ -35,6 +38,9 @@ type AggregatorSettings = rollup.Settings
 // GapSettings is gap.Settings under a name by which it can be embedded beside other settings.
 type GapSettings = gap.Settings
 
+// ProvisionerSettings is provision.Settings under a name by which it can be embedded beside other settings.
+type ProvisionerSettings = provision.Settings
+
 // Config is the configuration that the settings say, with logs written to logs. An error names the variable: stop at start.
 func (s Settings) Config(logs io.Writer) (c Config, err error) {
 	c = Config{
@@ -48,9 +54,13 @@ func (s Settings) Config(logs io.Writer) (c Config, err error) {
 	if c.Logger, err = s.Logger(logs); err != nil {
 		return c, err
 	}
-	var errs [2]error
+	var errs [3]error
 	c.Aggregator, errs[0] = s.AggregatorSettings.Config()
 	c.Gap, errs[1] = s.GapSettings.Config()
+	if s.GrafanaURL != "" {
+		c.Provisioner = s.ProvisionerSettings.Wanted
+		_, errs[2] = c.Provisioner(cmp.Or(s.ClickHouseURL, "http://"+s.ClickHouseListen)) // so that what is wrong shows before anything starts
+	}
 	return c, errors.Join(errs[:]...)
 }
 

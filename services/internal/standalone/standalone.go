@@ -22,6 +22,7 @@ import (
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/gap"
 	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/stream"
 	"gapwatch/services/internal/telemetry"
@@ -50,6 +51,9 @@ type Config struct {
 	Aggregator rollup.Config  // settings only
 	Gap        gap.Config     // settings only
 	Source     string         // URI of this deployment, the source of the verdicts that it publishes; empty for urn:gapwatch
+
+	// Provisioner gives the settings of a Grafana to keep, for the address of ClickHouse; nil for no Grafana.
+	Provisioner func(clickHouse string) (provision.Config, error)
 
 	EngineCommand []string  // program of the engine's process, which calls engine.MaybeChild first; nil for this one
 	EngineStderr  io.Writer // what the engine says; nil for standard error

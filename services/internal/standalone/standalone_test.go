@@ -6,13 +6,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gapwatch/services/internal/engine/enginetest"
+	"gapwatch/services/internal/grafana/grafanatest"
 	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/simulate"
 	"gapwatch/services/internal/simulate/feed"
 	"gapwatch/services/internal/standalone"
@@ -224,6 +227,44 @@ func TestFolderInUse(t *testing.T) {
 		return standalone.Run(ctx, config(t, folder), nil)
 	})
 	if err == nil || !strings.Contains(err.Error(), "another Gapwatch is running on the folder") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A Grafana that is set is brought to the wanted state, with the engine as its data source; a wrong setting shows before
+// anything starts.
+func TestGrafana(t *testing.T) {
+	server := grafanatest.New(t)
+	settings := provision.Settings{GrafanaURL: strings.Replace(server.URL, "http://", "http://admin:admin@", 1), GrafanaEvery: time.Hour}
+	c := config(t, t.TempDir())
+	c.Provisioner = settings.Wanted
+	err := standalone.Run(t.Context(), c, func(ctx context.Context, s *standalone.System) error {
+		address, err := url.Parse(s.ClickHouseURL)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		ticks := time.NewTicker(20 * time.Millisecond)
+		defer ticks.Stop()
+		for {
+			body := get(t, strings.Replace(server.URL, "http://", "http://admin:admin@", 1)+"/api/datasources/uid/gapwatch-clickhouse")
+			if strings.Contains(body, `"port":`+address.Port()) {
+				return nil
+			}
+			select {
+			case <-ticks.C:
+			case <-ctx.Done():
+				return errors.New("there is no data source: " + body)
+			}
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	wrong := standalone.Settings{ProvisionerSettings: provision.Settings{GrafanaURL: "here"}}
+	wrong.Log, wrong.LogLevel = "text", "info"
+	if _, err := wrong.Config(io.Discard); err == nil || !strings.Contains(err.Error(), "GAPWATCH_GRAFANA") {
 		t.Errorf("%v", err)
 	}
 }
