@@ -7,7 +7,7 @@ SELECT toUnixTimestamp(toDateTime(day, 'UTC')) * 1000 AS "Week to",
 FROM
 (
     SELECT day, flags, eligible,
-           multiIf(eligible IS NULL, NULL, withheld = 'nearly all', greatest(toInt64(eligible) - 4, 0), withheld = 'suppressed', least(toInt64(eligible), 4), toInt64(covered)) AS people
+           multiIf(eligible IS NULL, NULL, withheld = 'nearly all', greatest(toInt64(eligible) - 4, 0), withheld = 'suppressed', if(eligible > 12, 4, NULL), toInt64(covered)) AS people
     FROM reporting.neighbourhoods
     WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring} AND code != ''
       AND day > (SELECT last_week FROM reporting.seasons WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}) - 364
