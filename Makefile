@@ -23,7 +23,7 @@ test: $(BIN)/standalone ## go vet and every test
 
 .PHONY: grafana-check
 grafana-check: ## GRAFANA_URL=... [GRAFANA_TOKEN=...] CLICKHOUSE_URL=...: brings that Grafana to the wanted state and runs every query of every panel and rule there
-	@GAPWATCH_GRAFANA_URL='$(GRAFANA_URL)' GAPWATCH_GRAFANA_TOKEN='$(GRAFANA_TOKEN)' GAPWATCH_GRAFANA_CLICKHOUSE_URL='$(CLICKHOUSE_URL)' $(GO) run ./services/provisioner --check
+	@GAPWATCH_GRAFANA_URL='$(GRAFANA_URL)' GAPWATCH_GRAFANA_TOKEN='$(GRAFANA_TOKEN)' GAPWATCH_GRAFANA_CLICKHOUSE_URL='$(CLICKHOUSE_URL)' $(GO) run ./services/provisioner --check-demo
 
 .PHONY: lint
 lint: ## golangci-lint, govulncheck, go.mod
