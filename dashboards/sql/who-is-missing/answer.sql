@@ -19,7 +19,7 @@ FROM
 (
     SELECT count() AS cells, countIf(withheld = 'no denominator') AS no_denominator, countIf(uptake IS NULL AND withheld != 'no denominator') AS no_figure, any(overall) AS share,
            arraySlice(arraySort(groupArrayIf((assumeNotNull(uptake), ethnicity_label, quintile), ifNull(high < overall, false) AND ethnicity NOT IN ('', 'Z'))), 1, 3) AS lowest,
-           arraySlice(arraySort(groupArrayIf((-toInt64(assumeNotNull(people_short)), ethnicity_label, quintile), ifNull(people_short > 0, false))), 1, 3) AS short
+           arraySlice(arraySort(groupArrayIf((-toInt64(assumeNotNull(people_short)), ethnicity_label, quintile), ifNull(people_short > 0, false))), 1, 2) AS short
     FROM
     (
         SELECT quintile, ethnicity, ethnicity_label, withheld, uptake, ceil(greatest(eligible * aim - covered, 0)) AS people_short,
