@@ -132,7 +132,7 @@ func (s ViewSize) arguments(i int) []any {
 // this season, half of them in the season before, a quarter in the one before that.
 func (s ViewSize) programme(i int) *programme.Programme {
 	p := &programme.Programme{ID: fmt.Sprintf("bench-%02d", i+1), Name: fmt.Sprintf("Programme %02d", i+1), Target: 75,
-		Kind: programme.Rolling, HistoryFrom: viewToday + 1 - calendar.Day(s.Days)}
+		Limits: programme.Limits{Floor: 100, SmallestChange: 1, UnknownArea: 2.6, Ceiling: 20, Behind: 5}, Kind: programme.Rolling, HistoryFrom: viewToday + 1 - calendar.Day(s.Days)}
 	if i%2 == 0 {
 		return p
 	}

@@ -30,6 +30,7 @@ func TestViewQueries(t *testing.T) {
 		rows    int
 		most    map[string]int
 	}{
+		"behind_for_alerts":          {"programme season level code name quintile_label sentence behind_now", 720, nil},
 		"ethnicity_of_place":         {"ethnicity_label quintile_label covered eligible uptake withheld", 108, map[string]int{"ethnicity_weeks": 3}},
 		"gap_over_season":            {"day complete gap gap_low gap_high sii sii_low sii_high", 100, map[string]int{"gap_days": 6}},
 		"interventions_of_system":    {"name label from_day to_day measure effect low high here elsewhere places not_computed", 2, nil},
@@ -40,7 +41,8 @@ func TestViewQueries(t *testing.T) {
 		"place_now":                  {"quintile_label uptake uptake_low uptake_high pace short_to_best short_to_target withheld", 6, map[string]int{"gap_days": 4}},
 		"places_of_country_now":      {"system_name name gap short_to_best", 30, map[string]int{"gap_days": 70}},
 		"places_of_system_now":       {"name uptake uptake_1 uptake_5 gap gap_low gap_high sii short_to_best short_to_target biggest_win", 5, map[string]int{"gap_days": 20}},
-		"programmes_of_system_now":   {"programme_name season day uptake unknown_area gap gap_low gap_high sii short_to_best target", 4, map[string]int{"gap_days": 16}},
+		"programmes_of_system_now":   {"programme_name season day uptake unknown_area gap gap_low gap_high sii short_to_best target", 4, nil},
+		"rules_broken":               {"programme_name level name rule figure sentence", 4, nil},
 		"trajectory_of_place":        {"quintile_label uptake status projected projected_low projected_high reached_on pace_needed people_needed target", 6, nil},
 		"uptake_over_season":         {"day quintile_label uptake uptake_low uptake_high complete target", 500, map[string]int{"gap_days": 6}},
 		"variables":                  {"variable value text", 6, nil},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -37,14 +38,26 @@ var taught = map[string]struct{ about, figures string }{
 		`season level code day verdict fifths against figures_shown sentence gap change change_low change_high sii`},
 	"trajectory": {`programme programme_name name system_code system_name quintile_label target method`,
 		`season level code quintile day uptake status projected projected_low projected_high reached_on reached_earliest reached_latest pace_needed people_needed`},
+	"behind": {`programme programme_name name system_code system_name quintile_label limit sentence`,
+		`season level code quintile day against uptake expected behind needed is_behind`},
+	"gap_now": {`programme programme_name position name place_code place_name system_code system_name region_code region_name over season_day target`,
+		`season level code day covered eligible uptake unknown_area uptake_1 uptake_2 uptake_3 uptake_4 uptake_5 gap gap_low gap_high ratio ratio_low ratio_high
+		sii sii_low sii_high rii rii_low rii_high not_computed short_to_best short_to_target biggest_win`},
+	"rule_breaks": {`programme programme_name name system_code limit sentence`, `season level code day rule figure`},
 	"interventions": {`programme programme_name level name system_code label from_day to_day`,
 		`code season measure day effect low high here elsewhere places not_computed`},
 	// Settings, the calendar, names, and counts that others have published.
-	"programmes":    {`programme programme_name position kind eligible_group target ceiling smallest_change floor unknown_area imd_edition history_from source`, ``},
+	"programmes":    {`programme programme_name position kind eligible_group target ceiling behind smallest_change floor unknown_area imd_edition history_from source`, ``},
 	"seasons":       {`programme programme_name kind season starts_on ends_on newest over last_complete_day last_week previous_season previous_ahead`, ``},
 	"complete_days": {`programme programme_name last_complete lag_days basis lag_days_1 lag_days_2 lag_days_3 lag_days_4 lag_days_5 as_of learnt_at`, ``},
 	"geographies":   {`level code name place_code place_name system_code system_name region_code region_name`, ``},
 	"history":       {`programme season code name day quintile quintile_label covered eligible uptake`, ``},
+	// Messages, of whomever, and the hours in which they came.
+	"feed":             {`at stored dead_lettered lost waiting unaccounted oldest_waiting_seconds behind_seconds stream_full dead_letters_full events_per_second`, ``},
+	"feed_now":         {`at age_seconds stored dead_lettered lost lost_last_day waiting unaccounted oldest_waiting_seconds behind_seconds stream_full dead_letters_full events_per_second stale sentence`, ``},
+	"providers":        {`provider first_event last_event quiet_hours pauses usual_pause_hours silent sentence`, ``},
+	"dead_letters":     {`hour reason field letters`, ``},
+	"dead_letters_now": {`reason field last_hour last_day usual_per_hour rising sentence`, ``},
 }
 
 // counted is a pair of figures as views show it.
@@ -153,6 +166,20 @@ type aheadRow struct {
 	PeopleNeeded        *uint64  `json:"people_needed"`
 }
 
+type behindRow struct {
+	Season, Level, Code              string
+	Quintile                         int
+	Day                              string
+	Against                          *string
+	Uptake, Expected, Behind, Needed *float64
+	IsBehind                         bool `json:"is_behind"`
+}
+
+type breakRow struct {
+	Season, Level, Code, Day, Rule string
+	Figure                         *float64
+}
+
 type effectRow struct {
 	Code, Season, Measure              string
 	Day                                *string
@@ -169,6 +196,9 @@ type reading struct {
 	ethnic   []ethnicRow
 	verdicts []verdictRow // with the changes
 	ahead    []aheadRow
+	behind   []behindRow
+	breaks   []breakRow
+	latest   []gapRow // of gap_now
 	effects  []effectRow
 }
 
@@ -211,6 +241,7 @@ func read(t *testing.T, url, season string) *reading {
 		hoods: view[hoodRow](t, url, "neighbourhoods", of), ethnic: view[ethnicRow](t, url, "ethnicity", of),
 		verdicts: append(view[verdictRow](t, url, "verdicts", of), view[verdictRow](t, url, "verdict_changes", of)...),
 		ahead:    view[aheadRow](t, url, "trajectory", of), effects: view[effectRow](t, url, "interventions", of),
+		behind: view[behindRow](t, url, "behind", of), breaks: view[breakRow](t, url, "rule_breaks", of), latest: view[gapRow](t, url, "gap_now", of),
 	}
 	return r
 }
@@ -445,6 +476,53 @@ func measuresAreOfShownFigures(t *testing.T, season string, vintage int, r *read
 			same(row.Projected, pointer(p.End.Uptake, ok)) && same(row.Low, pointer(p.End.Low, ok)) && same(row.High, pointer(p.End.High, ok)) &&
 			same(row.Reached, text(p.Date, ok)) && same(row.Earliest, text(p.Earliest, ok)) && same(row.Latest, text(p.Latest, ok)) &&
 			same(row.PaceNeeded, pointer(p.WeeklyPaceNeeded, ok)) && same(row.PeopleNeeded, pointer(p.PeopleNeeded, ok)), "trajectory", row)
+	}
+	for _, row := range r.behind {
+		day := dayOf(season, row.Day)
+		now, then := shown[rowKey{row.Level, row.Code, "national", day}], last[rowKey{row.Level, row.Code, "national", day}]
+		n, ok := now[row.Quintile].count()
+		expect(same(row.Uptake, now[row.Quintile].Uptake), "uptake", row)
+		var expected, behind, needed *float64
+		if then != nil && ok {
+			m, _ := then[row.Quintile].count() // 0 of 0 where it is withheld, which makes no difference
+			if d, ok := inequality.GapOf(inequality.Quintiles{0: n, 4: m}, floor, 4).Get(); ok {
+				expected, needed = then[row.Quintile].Uptake, pointer(d.Value-d.Low, true)
+				behind = pointer(*expected-*row.Uptake, true)
+			}
+		}
+		expect(same(row.Expected, expected) && same(row.Behind, behind) && same(row.Needed, needed) && row.IsBehind == (behind != nil && *behind >= *needed), "behind", row)
+	}
+	for _, row := range r.latest { // the same as in the view gap, but for what is left out
+		i := slices.IndexFunc(r.gap, func(g gapRow) bool {
+			return g.Level == row.Level && g.Code == row.Code && g.Day == row.Day && g.Fifths == "national"
+		})
+		want := gapRow{}
+		if i >= 0 {
+			want = r.gap[i]
+		}
+		want.Fifths = ""
+		want.SIILinear, want.SIILinearLow, want.SIILinearHigh, want.RIILinear, want.RIILinearLow, want.RIILinearHigh = nil, nil, nil, nil, nil, nil
+		expect(reflect.DeepEqual(row, want), "gap_now", row)
+	}
+	for _, row := range r.breaks {
+		rows := shown[rowKey{row.Level, row.Code, "national", dayOf(season, row.Day)}]
+		i := slices.IndexFunc(r.gap, func(g gapRow) bool {
+			return g.Level == row.Level && g.Code == row.Code && g.Day == row.Day && g.Fifths == "national"
+		})
+		figure := 0.
+		if row.Rule == "unknown area above the limit" {
+			figure = *r.gap[i].UnknownArea
+		} else {
+			for _, u := range []*float64{rows[1].Uptake, rows[2].Uptake, rows[3].Uptake, rows[4].Uptake, rows[5].Uptake, r.gap[i].Uptake} {
+				if u != nil {
+					figure = max(figure, *u)
+				}
+			}
+		}
+		expect(same(row.Figure, &figure), "figure that breaks a rule", row)
+	}
+	if len(last) > 0 && len(r.ahead) > 0 && (len(r.behind) == 0 || len(r.latest) == 0) {
+		t.Errorf("vintage %d: the views behind and gap_now are empty", vintage)
 	}
 	for _, row := range r.effects {
 		if row.Measure == "" || row.Day == nil || row.NotComputed == string(intervention.TooEarly) {

@@ -33,8 +33,8 @@ type comparison struct {
 	why              string
 }
 
-// writeLastDays stores every geography on the last complete day beside the same day of the season before, for the rules
-// that look at all of them. All of it follows from shown counts. Nothing is compared while the past is still coming in.
+// writeLastDays stores every geography on the last complete day beside the same day of the season before, for
+// whoever looks at all of them. All of it follows from shown counts. Nothing is compared while the past is still coming in.
 func (k *Keeper) writeLastDays(ctx context.Context, s, past *season, all, before []*place, settled bool) error {
 	p, day := s.programme, s.at(s.complete)
 	then, why := past, noSeason
@@ -75,15 +75,37 @@ func (k *Keeper) writeLastDays(ctx context.Context, s, past *season, all, before
 			}
 			expected[q], chance[q], reasons[q] = c.expected, c.chance, c.why
 		}
+		r := row(p, g, s.complete, g.shown[day], nil, g.total[day], [6]inequality.Count{})
 		var unknown *float64
-		if covered, total := figure(g.shown[day][0].Covered), figure(g.total[day].Covered); covered != nil && total != nil && *total > 0 {
-			share := float64(*covered) / float64(*total)
+		if covered := r.shownCovered[0]; covered != nil && r.allCovered != nil && *r.allCovered > 0 {
+			share := float64(*covered) / float64(*r.allCovered)
 			unknown = &share
 		}
-		rows = append(rows, []any{p.ID, s.season.ID, g.level, g.code, s.complete.Time(), s.id, raw(g.total[day]), unknown, uptake, against, expected, chance, reasons})
+		values := []any{p.ID, s.season.ID, g.level, g.code, s.complete.Time(), s.id, raw(g.total[day]), unknown, uptake, against, expected, chance, reasons,
+			r.allCovered, r.allEligible, sum(r.shortBest[1:]), sum(r.shortTarget[1:])}
+		for _, m := range r.measures[:12] { // gap, ratio, sii, rii, each with low and high
+			values = append(values, m)
+		}
+		rows = append(rows, append(values, r.biggest, r.notComputed))
 	}
-	return k.insert(ctx, "last_days (programme, season, level, code, day, id, all_uptake, unknown_area, uptake, against, expected, chance, why)", "",
-		len(rows), func(i int) []any { return rows[i] })
+	return k.insert(ctx, `last_days (programme, season, level, code, day, id, all_uptake, unknown_area, uptake, against, expected, chance, why,
+		covered, eligible, short_best, short_target, gap, gap_low, gap_high, ratio, ratio_low, ratio_high, sii, sii_low, sii_high, rii, rii_low, rii_high,
+		biggest_win, not_computed)`, "", len(rows), func(i int) []any { return rows[i] })
+}
+
+// sum adds up what is there; nil if nothing is.
+func sum(people []*uint64) *uint64 {
+	var all *uint64
+	for _, n := range people {
+		if n == nil {
+			continue
+		}
+		if all == nil {
+			all = new(uint64)
+		}
+		*all += *n
+	}
+	return all
 }
 
 // raw is the uptake that a cell shows, also where it is over 1.

@@ -185,15 +185,20 @@ SYND	1200	37	24	true	Provider SYND: silent for 1200 hours, the last event came i
 bad LSOA	data.lsoa	0	0	2	false	Dead letters, bad LSOA (data.lsoa): 0 in the last 60 minutes; at most 2 in any hour of the four weeks before.
 not JSON	payload	12	13	1	true	Dead letters, not JSON (payload): 12 in the last 60 minutes; at most 1 in any hour of the four weeks before.
 not recorded		0	1	1	false	Dead letters, not recorded: 0 in the last 60 minutes; at most 1 in any hour of the four weeks before.`},
+		"gap now": {
+			`SELECT programme_name, position, season, level, name, system_name, region_name, day, over, season_day, covered, eligible, uptake, unknown_area, uptake_1, uptake_4, uptake_5,
+				gap, gap_low, gap_high, sii, not_computed, short_to_best, short_to_target, biggest_win, target FROM reporting.gap_now WHERE level != 'pcn' ORDER BY position`,
+			`Flu	1	2026-27	place	Northmoor	Eastshire and Westshire	Eastshire	2026-11-18	false	49	\N	\N	0.5	0.2	0.4	\N	1.04	\N	\N	\N	\N		\N	\N	\N	0.75
+Checks	2	rolling	system	Eastshire and Westshire	Eastshire and Westshire	Eastshire	2026-11-15	false	\N	2050	4110	0.5	0.01	0.4	\N	0.6	0.2	0.15	0.25	\N	sii: quintile 4 is withheld	400	1000	3	0.6`},
 		"behind the season before": {
-			`SELECT season, level, code, system_name, quintile, day, against, uptake, expected, round(behind, 4), limit, needed, is_behind, sentence FROM reporting.behind ORDER BY quintile`,
+			`SELECT season, level, code, system_name, quintile, day, against, uptake, expected, round(behind, 4), limit, needed, is_behind, sentence FROM reporting.behind WHERE programme = 'flu' ORDER BY quintile`,
 			`2026-27	place	X07000001	Eastshire and Westshire	1	2026-11-18	2025-11-18	0.4	0.46	0.06	0.05	0.05	true	Flu in Northmoor, quintile 1 (most deprived, Core20): 40 % on 18 Nov 2026, 46 % on 18 Nov 2025: 6 points behind.
 2026-27	place	X07000001	Eastshire and Westshire	2	2026-11-18	2025-11-18	0.4	0.46	0.06	0.05	0.1	false	Flu in Northmoor, quintile 2: 40 % on 18 Nov 2026, 46 % on 18 Nov 2025: 6 points behind; it would take 10.
 2026-27	place	X07000001	Eastshire and Westshire	3	2026-11-18	2025-11-18	0.5	0.4	-0.1	0.05	0.05	false	Flu in Northmoor, quintile 3: 50 % on 18 Nov 2026, 40 % on 18 Nov 2025: not behind.
 2026-27	place	X07000001	Eastshire and Westshire	4	2026-11-18	2025-11-18	\N	\N	\N	0.05	\N	false	Flu in Northmoor, quintile 4: cannot be compared with the season before: the figures are withheld.
 2026-27	place	X07000001	Eastshire and Westshire	5	2026-11-18	2025-11-18	1.04	\N	\N	0.05	\N	false	Flu in Northmoor, quintile 5 (least deprived): cannot be compared with the season before: fewer than 100 people are eligible.`},
 		"rules that numbers break": {
-			`SELECT level, code, rule, figure, limit, sentence FROM reporting.rule_breaks ORDER BY code, rule`,
+			`SELECT level, code, rule, figure, limit, sentence FROM reporting.rule_breaks WHERE programme = 'flu' ORDER BY code, rule`,
 			`pcn	SYNP01	uptake over 100 %	1.25	1	Flu in Moor Network, 18 Nov 2026: uptake of 125 %: more people are covered than are eligible, so the eligible people that were loaded are wrong.
 place	X07000001	unknown area above the limit	0.2	0.05	Flu in Northmoor, 18 Nov 2026: 20 % of covered people are of unknown area, more than 5 %: their records lack an LSOA or have one that the look-ups do not know.
 place	X07000001	uptake over 100 %	1.04	1	Flu in Northmoor, 18 Nov 2026: uptake of 104 %: more people are covered than are eligible, so the eligible people that were loaded are wrong.`},
@@ -223,8 +228,8 @@ system	Eastshire and Westshire		Eastshire and Westshire	Eastshire`},
 func TestEveryViewAndColumnSaysWhatItIs(t *testing.T) {
 	ask := views(t)
 	tables := strings.Split(ask("SELECT name, engine, comment, create_table_query FROM system.tables WHERE database = 'reporting' ORDER BY name"), "\n")
-	if len(tables) != 20 {
-		t.Errorf("there are %d views, want 20", len(tables))
+	if len(tables) != 21 {
+		t.Errorf("there are %d views, want 21", len(tables))
 	}
 	for _, line := range tables {
 		cells := strings.Split(line, "\t")

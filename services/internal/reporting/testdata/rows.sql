@@ -116,10 +116,14 @@ INSERT INTO prevention.heartbeats VALUES
 
 -- Northmoor is behind in quintile 1 and, by less than chance makes, in 2. Quintile 3 is ahead, of 4 and 5 nothing can be said.
 -- Southmere has gone: the other rows are of a later id. The season before is nobody's any more.
-INSERT INTO prevention.last_days VALUES
+INSERT INTO prevention.last_days (programme, season, level, code, day, id, all_uptake, unknown_area, uptake, against, expected, chance, why) VALUES
 ('flu', '2026-27', 'place', 'X07000001', '2026-11-18', 987654321, 0.5, 0.2, [0.5, 0.4, 0.4, 0.5, NULL, 1.04], '2025-11-18', [NULL, 0.46, 0.46, 0.4, NULL, NULL],
     [NULL, 0.02, 0.1, 0.01, NULL, NULL], ['unknown', '', '', '', 'the figures are withheld', 'fewer than 100 people are eligible']),
 ('flu', '2026-27', 'pcn', 'SYNP01', '2026-11-18', 987654321, 1.25, 0.01, [0.5, 0.4, 0.4, 0.5, NULL, 0.9], NULL, [NULL, NULL, NULL, NULL, NULL, NULL],
     [NULL, NULL, NULL, NULL, NULL, NULL], ['', '', '', '', '', '']),
 ('flu', '2026-27', 'place', 'X07000002', '2026-11-18', 3, 0.5, 0.2, [0.5, 2, 2, 2, 2, 2], '2025-11-18', [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], ['', '', '', '', '', '']),
 ('flu', '2025-26', 'place', 'X07000001', '2026-03-31', 2, 0.5, 0.2, [0.5, 2, 2, 2, 2, 2], '2025-03-31', [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], ['', '', '', '', '', '']);
+-- A later snapshot of the system, with measures.
+INSERT INTO prevention.last_days (programme, season, level, code, day, id, all_uptake, unknown_area, uptake, covered, eligible, short_best, short_target, gap, gap_low, gap_high, biggest_win, not_computed) VALUES
+('checks', 'rolling', 'system', 'X54000001', '2026-11-14', 1, 0.9, 0.01, [0, 1, 1, 1, 1, 1], 1, 1, 1, 1, 0.9, 0.9, 0.9, 5, 'replaced'),
+('checks', 'rolling', 'system', 'X54000001', '2026-11-15', 2, 0.5, 0.01, [0.5, 0.4, 0.4, 0.5, NULL, 0.6], 2050, 4110, 400, 1000, 0.2, 0.15, 0.25, 3, 'sii: quintile 4 is withheld');
