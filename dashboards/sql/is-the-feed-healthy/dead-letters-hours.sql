@@ -1,12 +1,14 @@
--- Dead letters by hour and reason; one hour of none where there are none.
-SELECT time, why, letters AS "Dead letters"
+-- Dead letters by hour and reason, the eight most frequent reasons by name. Every hour has a row: of 0 where there were none.
+WITH (SELECT groupArray(often) FROM (SELECT toString(reason) AS often FROM reporting.dead_letters WHERE $__timeFilter(hour) GROUP BY often ORDER BY sum(letters) DESC, often LIMIT 8)) AS named
+SELECT time, why, sum(letters) AS "Dead letters"
 FROM
 (
-    SELECT hour AS time, if(field = '' OR field = reason, toString(reason), concat(reason, ' (', field, ')')) AS why, letters
+    SELECT hour AS time, if(has(named, toString(reason)), toString(reason), 'other reasons') AS why, letters
     FROM reporting.dead_letters
     WHERE $__timeFilter(hour)
     UNION ALL
-    SELECT toStartOfHour(toDateTime($__toTime, 'UTC')), 'none', 0
-    WHERE NOT EXISTS (SELECT 1 FROM reporting.dead_letters WHERE $__timeFilter(hour))
+    SELECT toStartOfHour(toDateTime($__toTime, 'UTC')) - 3600 * number, if(empty(named), 'none', named[1]), 0
+    FROM numbers(toUInt64(dateDiff('hour', $__fromTime, $__toTime)))
 )
-ORDER BY time, why
+GROUP BY time, why
+ORDER BY time, why = 'other reasons', why
