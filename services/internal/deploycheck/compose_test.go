@@ -16,6 +16,7 @@ import (
 
 	"gapwatch/services/internal/aggregate"
 	"gapwatch/services/internal/collect"
+	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/settings"
 )
 
@@ -53,7 +54,7 @@ func TestComposeServices(t *testing.T) {
 		}
 		check(len(s.Ports) == 0, "publishes a port")
 		check(s.ReadOnly && slices.Equal(s.CapDrop, []string{"ALL"}) && slices.Contains(s.SecurityOpt, "no-new-privileges:true"), "may do more than it needs")
-		check(s.HealthCheck != nil || s.Environment["GAPWATCH_METRICS_LISTEN"] == nil || name == "provisioner", "no health check")
+		check(s.HealthCheck != nil || s.Environment["GAPWATCH_METRICS_LISTEN"] == nil, "no health check")
 		check(s.User == "", "another user than the image's")
 		_, err := os.Stat(filepath.Join(root, "services", s.Command[0], "main.go"))
 		check(err == nil, fmt.Sprint("no such program: ", err))
@@ -74,19 +75,19 @@ func TestComposeServices(t *testing.T) {
 	}
 }
 
-// Every setting of the services that run for long can be set, but for those that need files of one's own; one that is
+// Every setting of the services that run for long can be set, but for those that need files of one's own and the other way into Grafana; one that is
 // not set is not passed on as an empty value, which would be one.
 func TestComposePassesSettingsOn(t *testing.T) {
 	project := compose(t, "GAPWATCH_DISCLOSURE=none")
 	for name, spec := range map[string]any{"collector": new(struct {
 		settings.Service
 		collect.Settings
-	}), "aggregator": new(aggregate.Settings)} {
+	}), "aggregator": new(aggregate.Settings), "provisioner": new(provision.Settings)} {
 		environment := project.Services[name].Environment
 		for _, variable := range variables(reflect.TypeOf(spec).Elem()) {
 			value, there := environment[variable]
 			switch {
-			case strings.HasPrefix(variable, "GAPWATCH_NATS_C") || variable == "GAPWATCH_NATS_KEY": // files
+			case slices.Contains([]string{"GAPWATCH_NATS_CREDENTIALS", "GAPWATCH_NATS_CA", "GAPWATCH_NATS_CERTIFICATE", "GAPWATCH_NATS_KEY", "GAPWATCH_GRAFANA_CA", "GAPWATCH_GRAFANA_TOKEN"}, variable):
 			case !there:
 				t.Errorf("%s: %s cannot be set", name, variable)
 			case value != nil && *value == "":

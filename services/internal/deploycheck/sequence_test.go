@@ -17,26 +17,35 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"gapwatch/services/internal/engine"
+	"gapwatch/services/internal/grafana/grafanatest"
 	"gapwatch/services/internal/store"
 )
 
 // TestCompose does what docker compose up does, without Docker: it builds the programs as the Dockerfile does and starts
 // them with the commands, the environment and in the order of docker-compose.yml, each when what it depends on is healthy
 // or has ended. NATS is the embedded server with deploy/nats/nats.conf and its users, ClickHouse the embedded engine with
-// the rights of the services' user of deploy/clickhouse/users.xml. Addresses and folders are of this machine; Grafana and
-// what it needs are left out.
+// the rights of the services' user of deploy/clickhouse/users.xml, Grafana one for tests. Addresses and folders are of this
+// machine.
 func TestCompose(t *testing.T) {
 	const people = 3000
-	project := compose(t, fmt.Sprint("GAPWATCH_SIMULATOR_PEOPLE=", people), "GAPWATCH_GAP_SETTLE=0s", "GAPWATCH_SIMULATOR_LIVE=20")
+	project := compose(t, fmt.Sprint("GAPWATCH_SIMULATOR_PEOPLE=", people), "GAPWATCH_GAP_SETTLE=0s", "GAPWATCH_SIMULATOR_LIVE=20", "GRAFANA_ADMIN_PASSWORD=admin")
 	up := &machine{t: t, project: project, bin: build(t), demo: t.TempDir(), processes: map[string]*process{}}
 	nats := natsServer(t, project)
 	users := read(t, "deploy/clickhouse/users.xml")
 	data := t.TempDir()
 	clickhouse := engineAs(t, data, "gapwatch", users)
-	up.healthy = map[string]string{"nats": "http://" + nats.MonitorAddr().String(), "clickhouse": clickhouse.URL()}
-	up.addresses = strings.NewReplacer("@nats:4222", "@"+host(t, nats.ClientURL()), "@clickhouse:8123", "@"+host(t, clickhouse.URL()), "/demo", up.demo)
+	grafana := grafanatest.New(t)
+	grafana.Reach = func(source, secrets map[string]any) bool {
+		return source["username"] == "gapwatch_reader" && secrets["password"] == values(project.Services["clickhouse"])["CLICKHOUSE_PASSWORD_READER"]
+	}
+	up.healthy = map[string]string{"nats": "http://" + nats.MonitorAddr().String(), "clickhouse": clickhouse.URL(), "grafana": grafana.URL}
+	up.addresses = strings.NewReplacer("@nats:4222", "@"+host(t, nats.ClientURL()), "@clickhouse:8123", "@"+host(t, clickhouse.URL()),
+		"@grafana:3000", "@"+host(t, grafana.URL), "/demo", up.demo)
 
-	order := []string{"collector", "aggregator", "reference", "loader", "simulator"}
+	order := []string{"collector", "aggregator", "reference", "loader", "simulator", "provisioner"}
+	if missing := len(project.Services) - len(up.healthy) - len(order); missing != 0 {
+		t.Errorf("%d services are not started here", missing)
+	}
 	up.start(order...)
 	conn := open(t, clickhouse)
 	up.until("the history is published", func() (bool, any) {
@@ -55,15 +64,20 @@ func TestCompose(t *testing.T) {
 		return n >= handled, n
 	})
 	up.until("the views show it", func() (bool, any) {
-		n := number(t, conn, "SELECT uniqExact(programme) FROM reporting.gap WHERE eligible > 0")
-		return n >= 7, n
+		n := number(t, conn, "SELECT count() FROM reporting.gap WHERE programme = 'flu-65' AND level = 'system' AND covered > 0")
+		return n > 0, n
 	})
 	if n := number(t, conn, "SELECT count() FROM prevention.handled WHERE outcome = 'dead letter'"); n == 0 {
 		t.Error("the simulator's invalid events are not among the dead letters")
 	}
 
+	up.until("Grafana is as wanted", func() (bool, any) { return up.health("provisioner") })
+	if status := up.get(strings.Replace(grafana.URL, "//", "//admin:admin@", 1) + "/api/dashboards/uid/gapwatch-live-uptake"); status != http.StatusOK {
+		t.Errorf("the dashboard: status %d", status)
+	}
+
 	// Down and up again: nothing is simulated or loaded anew, and it goes on.
-	up.stop("simulator", "aggregator", "collector")
+	up.stop("provisioner", "simulator", "aggregator", "collector")
 	loads := number(t, conn, "SELECT count() FROM prevention.loads")
 	stored := number(t, conn, "SELECT max(sequence) FROM prevention.handled")
 	up.start(order...)
@@ -80,7 +94,7 @@ func TestCompose(t *testing.T) {
 	if n := number(t, conn, "SELECT count() FROM prevention.loads"); n != loads {
 		t.Errorf("%d loads after the first start, %d after the second", loads, n)
 	}
-	up.stop("simulator", "aggregator", "collector")
+	up.stop("provisioner", "simulator", "aggregator", "collector")
 	for name, p := range up.processes {
 		if log := p.tail(); strings.Contains(strings.ToLower(log), "permission") || strings.Contains(log, "Not enough privileges") {
 			t.Errorf("%s may not do its work:\n%s", name, log)
@@ -213,15 +227,23 @@ func (m *machine) health(name string) (bool, any) {
 		}
 		base = "http://" + m.processes[name].metrics
 	}
-	request, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, base+"/"+path, nil)
+	status := m.get(base + "/" + path)
+	return status == http.StatusOK, status
+}
+
+// get is the status of an answer, or 0 without one.
+func (m *machine) get(url string) int {
+	m.t.Helper()
+	request, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return false, err
+		return 0
 	}
-	return response.StatusCode == http.StatusOK, response.Body.Close()
+	_ = response.Body.Close()
+	return response.StatusCode
 }
 
 // completed waits for the end of a service, which must be a good one.
