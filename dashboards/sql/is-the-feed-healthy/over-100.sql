@@ -1,10 +1,9 @@
 -- Geographies in which more people are covered than are eligible; one row of words where there are none.
-SELECT name AS "Where", uptake AS "Uptake", sentence AS "In words"
+SELECT found.1 AS "Where", found.2 AS "Uptake", found.3 AS "In words"
 FROM
 (
-    SELECT name, toNullable(figure) AS uptake, sentence FROM reporting.rule_breaks WHERE rule = 'uptake over 100 %'
-    UNION ALL
-    SELECT 'nowhere', NULL, 'Nowhere are more people covered than are eligible.'
-    WHERE NOT EXISTS (SELECT 1 FROM reporting.rule_breaks WHERE rule = 'uptake over 100 %')
+    SELECT arraySort(one -> (-ifNull(one.2, 0), one.1), groupArray((name, toNullable(figure), sentence))) AS all_found
+    FROM reporting.rule_breaks
+    WHERE rule = 'uptake over 100 %'
 )
-ORDER BY uptake DESC, name
+ARRAY JOIN if(empty(all_found), [('nowhere', NULL, 'Nowhere are more people covered than are eligible.')], all_found) AS found
