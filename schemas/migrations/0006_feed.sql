@@ -178,7 +178,7 @@ CREATE VIEW IF NOT EXISTS reporting.feed_now
     stream_full            Float64 COMMENT 'How full the stream of events is, share of 1. At 1 nothing more is taken.',
     dead_letters_full      Float64 COMMENT 'How full the stream of dead letters is, share of 1. At 1 collectors stop.',
     events_per_second      Float64 COMMENT 'Messages handled per second since the heartbeat before.',
-    stale                  Bool   COMMENT 'True when the numbers are not of now: no heartbeat for 2 minutes, or what came in more than 5 minutes ago is not in them.',
+    stale                  Bool   COMMENT 'True when the numbers are not of now: no heartbeat for 2 minutes, or messages have waited for 5 minutes, or what was stored 15 minutes ago is not in them.',
     sentence               String COMMENT 'How the feed is, in one sentence.'
 )
 SQL SECURITY DEFINER AS
@@ -190,11 +190,11 @@ SELECT nullIf(newest.taken, toDateTime64(0, 3, 'UTC')) AS at, toUInt32(greatest(
        newest.waiting AS waiting, newest.unaccounted AS unaccounted, newest.oldest_waiting_seconds AS oldest_waiting_seconds,
        newest.behind_seconds AS behind_seconds, newest.stream_full AS stream_full, newest.dead_letters_full AS dead_letters_full,
        newest.events_per_second AS events_per_second,
-       CAST(age_seconds > 120 OR oldest_waiting_seconds > 300 OR behind_seconds > 300, 'Bool') AS stale,
+       CAST(age_seconds > 120 OR oldest_waiting_seconds > 300 OR behind_seconds > 900, 'Bool') AS stale,
        multiIf(isNull(at), 'No aggregator has ever said how the feed is: nothing is known of it.',
                age_seconds > 120, format('No heartbeat for {}, the last one at {}: the aggregator or NATS is away, and the numbers stand still.', words(age_seconds), plain(newest.taken)),
                oldest_waiting_seconds > 300, format('Messages waiting in the stream: {}, the oldest for {}: no collector runs, or it does not keep up.', toString(waiting), words(oldest_waiting_seconds)),
-               behind_seconds > 300, format('What was stored in the last {} is not in the numbers yet.', words(behind_seconds)),
+               behind_seconds > 900, format('What was stored in the last {} is not in the numbers yet.', words(behind_seconds)),
                lost_last_day > 0, format('Messages lost in the last 24 hours, because they left the stream before anybody read them: {}.', toString(lost_last_day)),
                unaccounted > toInt64(lost), format('Messages unaccounted for: {}.', toString(unaccounted - toInt64(lost))),
                behind_seconds > 0, format('Messages come in and are counted; the numbers are {} behind.', words(behind_seconds)),
@@ -334,7 +334,7 @@ CREATE VIEW IF NOT EXISTS reporting.rule_breaks
     name           String COMMENT 'Name of the geography. The code where no name was loaded.',
     system_code    String COMMENT 'System (ICB) that the geography is or that most of it lies in, empty above systems.',
     day            Date32 COMMENT 'Last complete day.',
-    rule           LowCardinality(String) COMMENT 'The rule: uptake over 100 %, or unknown area above the limit.',
+    rule           LowCardinality(String) COMMENT 'The rule: uptake over 100 %, or unknown area above the limit (not of PCNs, on which no verdict is given).',
     figure         Float64 COMMENT 'What breaks it, share of 1, from the figures shown: the greatest uptake of a quintile or overall, or the covered people of unknown quintile.',
     limit          Float64 COMMENT 'The most that the rule allows, share of 1.',
     sentence       String COMMENT 'The same in one sentence.'
@@ -350,7 +350,8 @@ SELECT last.programme AS programme, last.programme_name AS programme_name, last.
               if(rule = 'uptake over 100 %', format('uptake of {}: more people are covered than are eligible, so the eligible people that were loaded are wrong.', percent(figure)),
                  format('{} of covered people are of unknown area, more than {}: their records lack an LSOA or have one that the look-ups do not know.', percent(figure), percent(limit)))) AS sentence
 FROM prevention.last_days_now AS last
-ARRAY JOIN arrayFilter(one -> ifNull(one.2 > one.3, false), [('uptake over 100 %', toNullable(greatest_uptake), toFloat64(1)), ('unknown area above the limit', last.unknown_area, last.unknown_area_limit)]) AS broken
+ARRAY JOIN arrayFilter(one -> ifNull(one.2 > one.3, false), [('uptake over 100 %', toNullable(greatest_uptake), toFloat64(1)),
+    ('unknown area above the limit', if(last.level = 'pcn', NULL, last.unknown_area), last.unknown_area_limit)]) AS broken
 WHERE NOT last.over
 SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Geographies whose numbers break a rule on the last complete day of the newest season: one row for each geography and rule, none where all is well.';

@@ -119,7 +119,7 @@ INSERT INTO prevention.heartbeats VALUES
 INSERT INTO prevention.last_days (programme, season, level, code, day, id, all_uptake, unknown_area, uptake, against, expected, chance, why) VALUES
 ('flu', '2026-27', 'place', 'X07000001', '2026-11-18', 987654321, 0.5, 0.2, [0.5, 0.4, 0.4, 0.5, NULL, 1.04], '2025-11-18', [NULL, 0.46, 0.46, 0.4, NULL, NULL],
     [NULL, 0.02, 0.1, 0.01, NULL, NULL], ['unknown', '', '', '', 'the figures are withheld', 'fewer than 100 people are eligible']),
-('flu', '2026-27', 'pcn', 'SYNP01', '2026-11-18', 987654321, 1.25, 0.01, [0.5, 0.4, 0.4, 0.5, NULL, 0.9], NULL, [NULL, NULL, NULL, NULL, NULL, NULL],
+('flu', '2026-27', 'pcn', 'SYNP01', '2026-11-18', 987654321, 1.25, 0.3, [0.5, 0.4, 0.4, 0.5, NULL, 0.9], NULL, [NULL, NULL, NULL, NULL, NULL, NULL],
     [NULL, NULL, NULL, NULL, NULL, NULL], ['', '', '', '', '', '']),
 ('flu', '2026-27', 'place', 'X07000002', '2026-11-18', 3, 0.5, 0.2, [0.5, 2, 2, 2, 2, 2], '2025-11-18', [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], ['', '', '', '', '', '']),
 ('flu', '2025-26', 'place', 'X07000001', '2026-03-31', 2, 0.5, 0.2, [0.5, 2, 2, 2, 2, 2], '2025-03-31', [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], ['', '', '', '', '', '']);
