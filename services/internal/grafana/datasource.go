@@ -62,13 +62,13 @@ func (c *Client) UpdateDataSource(ctx context.Context, d DataSource) error {
 }
 
 // DataSourceHealth asks the data source's plugin whether it reaches its database, and what it says. The ClickHouse plugin
-// 4.14 says "failed to create ClickHouse client" whatever the reason is (seen for a closed port, a wrong password, a
-// database that does not exist); the reason is in Grafana's log only.
+// 4.14 says "failed to create ClickHouse client" when it cannot connect, whatever the reason is (seen for a closed port, a
+// wrong password, a database that does not exist), and passes on the reason of a connection that worked before.
 func (c *Client) DataSourceHealth(ctx context.Context, uid string) (ok bool, message string, err error) {
 	var answer struct{ Status, Message string }
 	err = c.call(ctx, "check data source "+uid, http.MethodGet, "/api/datasources/uid/"+url.PathEscape(uid)+"/health", nil, &answer)
 	var e *Error
-	if errors.As(err, &e) && e.Status == http.StatusBadRequest { // how an unhealthy one answers
+	if errors.As(err, &e) && e.Status == http.StatusBadRequest && e.Do == Reject { // how an unhealthy one answers
 		return false, e.Message, nil
 	}
 	return answer.Status == "OK", answer.Message, err

@@ -21,10 +21,6 @@ const (
 	Stop                 // an administrator must repair something
 )
 
-func (d Do) String() string {
-	return [...]string{"?", "retry", "read again", "reject", "stop"}[max(0, min(int(d), 4))]
-}
-
 // Error is any failure of a call. Its text tells an administrator what to do and holds no secret.
 type Error struct {
 	What    string // what was tried: "save dashboard gapwatch-feed"

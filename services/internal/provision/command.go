@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -48,6 +49,9 @@ const (
 
 // errDiffers is a plan with changes.
 var errDiffers = errors.New("not as wanted")
+
+// errUsage is arguments that make no sense.
+var errUsage = errors.New(strings.TrimSpace(Usage))
 
 // ExitCode is what the command ends with after an error, or none.
 func ExitCode(err error) int {
@@ -100,7 +104,7 @@ func (c Command) Run(ctx context.Context, args []string) error {
 		return err
 	}
 	if err != nil || flags.NArg() > 0 || flags.NFlag() > 1 {
-		return errors.New(Usage)
+		return errUsage
 	}
 	if (*check || *demo) && c.Settings.GrafanaToken == "" {
 		c.Settings.GrafanaURL = withDefaultUser(c.Settings.GrafanaURL)

@@ -18,7 +18,7 @@ func (p *Provisioner) Keep(ctx context.Context) error {
 	for {
 		plan, err := p.Reconcile(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // told to end, whatever the pass in hand came to
 		}
 		next := p.Every
 		if err != nil {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/pem"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -174,12 +177,21 @@ func TestDataSourceByScheme(t *testing.T) {
 // The command, with what this version really ships.
 func TestCommand(t *testing.T) {
 	grafanaInProcess(t)
+	var checked Checked
+	checkFails := error(nil)
+	command := Command{
+		Settings: Settings{GrafanaURL: strings.Replace(theServer.URL, "http://", "http://admin:admin@", 1), GrafanaEvery: time.Minute, AlertWebhook: "http://127.0.0.1:9/secret"},
+		Service:  settings.Service{Log: "text", LogLevel: "info", MetricsListen: "127.0.0.1:0"}, ClickHouse: "http://127.0.0.1:8123",
+		Check: func(_ context.Context, c Checked) error {
+			checked = c
+			return checkFails
+		},
+	}
 	run := func(args ...string) (string, int) {
 		var out bytes.Buffer
-		err := Command{
-			Settings: Settings{GrafanaURL: strings.Replace(theServer.URL, "http://", "http://admin:admin@", 1), GrafanaEvery: time.Minute, AlertWebhook: "http://127.0.0.1:9/secret"},
-			Service:  settings.Service{Log: "text", LogLevel: "info", MetricsListen: "127.0.0.1:0"}, ClickHouse: "http://127.0.0.1:8123", Stdout: &out, Stderr: &out,
-		}.Run(context.Background(), args)
+		command := command
+		command.Stdout, command.Stderr = &out, &out
+		err := command.Run(context.Background(), args)
 		if err != nil {
 			out.WriteString(err.Error())
 		}
@@ -203,12 +215,91 @@ func TestCommand(t *testing.T) {
 	if text, code := run("--test-notification"); code != ExitRepair || !strings.Contains(text, "connection refused") {
 		t.Errorf("%d %s", code, text)
 	}
+	if text, code := run("--check"); code != ExitWanted || !strings.Contains(text, "a second pass changed nothing") || checked.Demo ||
+		len(checked.Dashboards) == 0 || len(checked.Groups) == 0 || checked.DataSource != "gapwatch-clickhouse" {
+		t.Errorf("%d %s %+v", code, text, checked)
+	}
+	checkFails = errors.New("a panel shows nothing")
+	if text, code := run("--check-demo"); code != ExitRepair || !strings.Contains(text, "a panel shows nothing") || !checked.Demo {
+		t.Errorf("%d %s", code, text)
+	}
+	command.Settings.GrafanaURL = theServer.URL // then the user that a Grafana has at first
+	checkFails = nil
+	if text, code := run("--check"); code != ExitWanted {
+		t.Errorf("%d %s", code, text)
+	}
+	if text, code := run("--once"); code != ExitRepair || !strings.Contains(text, "GAPWATCH_GRAFANA_TOKEN must be set") {
+		t.Errorf("%d %s", code, text)
+	}
 	if text, code := run("--help"); code != ExitWanted || text != Usage {
 		t.Errorf("%d %s", code, text)
 	}
 	for _, args := range [][]string{{"--twice"}, {"now"}, {"--once", "--plan"}} {
-		if text, code := run(args...); code != ExitRepair || text != Usage {
+		if text, code := run(args...); code != ExitRepair || text != strings.TrimSpace(Usage) {
 			t.Errorf("%v: %d %s", args, code, text)
 		}
 	}
+}
+
+// As a service it keeps Grafana as wanted until it is told to end.
+func TestService(t *testing.T) {
+	grafanaInProcess(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	front := &proxy{next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/datasources/uid/gapwatch-clickhouse/health" { // the last thing that a pass does
+			defer cancel()
+		}
+		request, err := http.NewRequest(r.Method, theServer.URL+r.URL.RequestURI(), r.Body)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		request.Header = r.Header
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer response.Body.Close()
+		w.WriteHeader(response.StatusCode)
+		_, _ = io.Copy(w, response.Body)
+	})}
+	server := httptest.NewServer(front)
+	t.Cleanup(server.Close)
+	err := Command{
+		Settings: Settings{GrafanaURL: strings.Replace(server.URL, "http://", "http://admin:admin@", 1), GrafanaEvery: time.Hour},
+		Service:  settings.Service{Log: "text", LogLevel: "info", MetricsListen: "127.0.0.1:0"}, ClickHouse: "http://127.0.0.1:8123",
+		Stdout: io.Discard, Stderr: io.Discard,
+	}.Run(ctx, nil)
+	if err != nil || len(front.written()) == 0 {
+		t.Errorf("%v", err)
+	}
+}
+
+// Our contact point stays while somebody else sends to it.
+func TestContactPointThatOthersUse(t *testing.T) {
+	g := newTarget(t, grafanaInProcess(t), url.UserPassword("admin", "admin"), theServer, "")
+	g.reconcile(g.provisioner(func(c *Config) { c.Webhook = "http://127.0.0.1:9/hook" }))
+	theServer.SetPolicy(object{"receiver": "empty", "routes": []any{object{"receiver": "empty", "routes": []any{object{"receiver": g.names.ContactPointTitle}}}}})
+	p := g.provisioner()
+	g.expect(g.reconcile(p), "update alert rule stale", "update alert rule wide")
+	plan, err := p.Plan(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := plan.Items[len(plan.Items)-1]; last.Action != Leave || last.Why != "the notification policy sends to it" {
+		t.Errorf("%s", last)
+	}
+	theServer.SetPolicy(object{"receiver": "empty"})
+	g.do("POST", "/api/folders", `{"uid": "theirs", "title": "Theirs"}`)
+	g.do("PUT", "/api/v1/provisioning/folder/theirs/rule-groups/g", `{"title": "g", "folderUid": "theirs", "interval": 60, "rules": [`+string(g.rule("theirs", "1", g.names.ContactPointTitle))+`]}`)
+	if plan, err = p.Plan(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if last := plan.Items[len(plan.Items)-1]; last.Action != Leave || !strings.Contains(last.Why, "alert rule") {
+		t.Errorf("%s", last)
+	}
+	g.do("DELETE", "/api/v1/provisioning/alert-rules/theirs", "")
+	g.expect(g.reconcile(p), "prune contact point")
 }
