@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"golang.org/x/sync/errgroup"
 
+	"gapwatch/schemas"
 	"gapwatch/services/internal/engine/enginetest"
 	"gapwatch/services/internal/store"
 )
@@ -51,6 +56,107 @@ func TestMigrateByManyAtOnceAndAgain(t *testing.T) {
 	// Grafana users read the columns' comments: what is kept per person must say so.
 	if err := conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = 'prevention' AND name IN ('events', 'records', 'links') AND comment NOT LIKE '%Person-level%'").Scan(&uncommented); err != nil || uncommented != 0 {
 		t.Errorf("%d person-level tables do not say so (%v)", uncommented, err)
+	}
+}
+
+// TestAnUpgradedStoreIsAFreshOne takes a store of the release before (0005) to now: its views are those of a fresh store, and
+// what new tables are filled from by inserts is there for what came in before.
+func TestAnUpgradedStoreIsAFreshOne(t *testing.T) {
+	ctx := context.Background()
+	fresh, old := open(t, enginetest.New(t).URL()), enginetest.New(t).URL()
+	upgraded := open(t, old)
+	if err := store.Migrate(ctx, fresh.url); err != nil {
+		t.Fatal(err)
+	}
+	migrateTo(t, old, 5)
+	for _, query := range []string{
+		`INSERT INTO prevention.events (programme, person, stream, sequence, provider, received) SELECT 'flu', generateUUIDv4(), 1, number, 'SYN01', now64(3) - INTERVAL number HOUR FROM numbers(30)`,
+		`INSERT INTO prevention.handled (stream, sequence, outcome, handled_at) SELECT 1, number, if(number % 10 = 0, 'dead letter', 'stored'), now64(3) - INTERVAL 3 HOUR FROM numbers(30)`,
+		`INSERT INTO prevention.programmes (programme, ceiling) VALUES ('flu', 0.2)`,
+	} {
+		upgraded.exec(query)
+	}
+	for range 2 { // cut off before it was noted, a migration is made again
+		if err := store.Migrate(ctx, old); err != nil {
+			t.Fatal(err)
+		}
+		upgraded.exec("DELETE FROM prevention.schema_versions WHERE version_id > 5")
+	}
+	const made = `SELECT arrayStringConcat(arraySort(groupArray(concat(database, '.', name, ' ', replaceRegexpAll(create_table_query, 'UUID \'[^\']*\'', '')))), '\n') FROM system.tables WHERE database IN ('prevention', 'reporting')`
+	if want, got := fresh.text(made), upgraded.text(made); got != want {
+		t.Errorf("the upgraded store has\n%s\nwant\n%s", got, want)
+	}
+	for query, want := range map[string]string{
+		`SELECT concat(provider, ' ', toString(quiet_hours), ' ', toString(pauses), ' ', toString(usual_pause_hours)) FROM reporting.providers`: "SYN01 0 29 1",
+		`SELECT arrayStringConcat(groupArray(concat(reason, ' ', toString(letters))), ',') FROM reporting.dead_letters`:                         "not recorded 3",
+		`SELECT concat(toString(ceiling), ' ', toString(behind)) FROM reporting.programmes`:                                                     "0.2 0.05",
+	} {
+		if got := upgraded.text(query); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+}
+
+// opened is a connection that a test asks.
+type opened struct {
+	t    *testing.T
+	url  string
+	conn driver.Conn
+}
+
+func open(t *testing.T, url string) opened {
+	t.Helper()
+	conn, err := store.Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return opened{t, url, conn}
+}
+
+func (o opened) exec(query string) {
+	o.t.Helper()
+	if err := o.conn.Exec(context.Background(), query); err != nil {
+		o.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+func (o opened) text(query string) (text string) {
+	o.t.Helper()
+	if err := o.conn.QueryRow(context.Background(), query).Scan(&text); err != nil {
+		o.t.Fatalf("%s: %v", query, err)
+	}
+	return text
+}
+
+// migrateTo makes a store as the release with that migration did.
+func migrateTo(t *testing.T, url string, version int64) {
+	t.Helper()
+	options, err := store.Options(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := clickhouse.OpenDB(options)
+	defer db.Close() //nolint:errcheck // nothing was left unwritten
+	for _, name := range []string{"prevention", "reporting"} {
+		if _, err := db.Exec("CREATE DATABASE " + name + " ENGINE = Atomic"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	migrations, err := fs.Sub(schemas.Files, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions, err := database.NewStore(goose.DialectClickHouse, "prevention.schema_versions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider("", db, migrations, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
 	}
 }
 
