@@ -25,6 +25,10 @@ test: $(BIN)/standalone ## go vet and every test
 grafana-check: ## GRAFANA_URL=... [GRAFANA_TOKEN=...] CLICKHOUSE_URL=...: brings that Grafana to the wanted state and runs every query of every panel and rule there
 	@GAPWATCH_GRAFANA_URL='$(GRAFANA_URL)' GAPWATCH_GRAFANA_TOKEN='$(GRAFANA_TOKEN)' GAPWATCH_GRAFANA_CLICKHOUSE_URL='$(CLICKHOUSE_URL)' $(GO) run ./services/provisioner --check-demo
 
+.PHONY: deploy-check
+deploy-check: ## CLICKHOUSE_URL=... READER_URL=...: on a ClickHouse server, tries all that its reporting reader may do and what it must not
+	@GAPWATCH_CLICKHOUSE_URL='$(CLICKHOUSE_URL)' GAPWATCH_GRAFANA_CLICKHOUSE_URL='$(READER_URL)' $(GO) run ./services/deploycheck
+
 .PHONY: lint
 lint: ## golangci-lint, govulncheck, go.mod
 	@bash .ci/lint

@@ -2,7 +2,7 @@
 //
 //	make deploy-check CLICKHOUSE_URL=http://gapwatch:password@127.0.0.1:8123 READER_URL=http://gapwatch_reader:password@127.0.0.1:8123
 //
-// It tries everything and changes nothing. It ends with 1 if anything is allowed that must not be, or refused that must work.
+// It changes nothing. It ends with 1 if anything is allowed that must not be, or refused that must work.
 package main
 
 import (

@@ -2,6 +2,7 @@ package deploycheck_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,8 +17,11 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"gapwatch/dashboards"
+	"gapwatch/services/internal/alerting"
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/grafana/grafanatest"
+	"gapwatch/services/internal/grafanacheck"
 	"gapwatch/services/internal/store"
 )
 
@@ -110,6 +114,35 @@ func TestCompose(t *testing.T) {
 	if out, err := check(t, data, users); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+	askAsReader(t, copyAs(t, data, "gapwatch_reader", users))
+}
+
+// askAsReader runs every query of every dashboard and alert rule. What they show of so few people is nothing to go by, but
+// none of them may meet a limit of the reader's.
+func askAsReader(t *testing.T, url string) {
+	t.Helper()
+	boards, err := dashboards.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := alerting.Load(alerting.Settings{Receiver: "x", DataSourceUID: "gapwatch-clickhouse", FolderUID: "gapwatch", PublicURL: "http://localhost:3000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := grafanacheck.Direct(t.Context(), grafanacheck.DirectOptions{ClickHouseURL: url, Dashboards: boards, Groups: groups, Out: &out}); err != nil && !errors.Is(err, grafanacheck.ErrFound) {
+		t.Fatal(err)
+	}
+	asked := 0
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, "DB::Exception") {
+			t.Error(strings.TrimSpace(line))
+		}
+		_, _ = fmt.Sscanf(line, "%d queries of", &asked)
+	}
+	if asked < len(boards)*5 {
+		t.Errorf("%d queries were run:\n%s", asked, out.String())
+	}
 }
 
 // build makes the programs that the Dockerfile makes, here as tests are built, which spares compiling everything again.
@@ -192,7 +225,7 @@ func (m *machine) run(service types.ServiceConfig) {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	defer log.Close() //nolint:errcheck // the process writes to it, not this one
+	defer log.Close()
 	p.command.Stdout, p.command.Stderr = log, log
 	if err := p.command.Start(); err != nil {
 		m.t.Fatal(err)
@@ -335,6 +368,6 @@ func free(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was left unwritten
+	defer listener.Close()
 	return listener.Addr().String()
 }
