@@ -9,20 +9,17 @@ WITH
     chosen.2 - 1 AS day_1,
     least(ifNull(chosen.3, about.3), about.3) AS day_2,
     least(day_2 + 28, about.3) AS day_3,
-    others AS
-    (
-        SELECT code FROM reporting.geographies
-        WHERE level = 'place' AND system_code = chosen.5 AND code != chosen.1
-          AND code NOT IN (SELECT code FROM reporting.interventions
-                           WHERE programme = ${programme:sqlstring} AND from_day <= day_3 AND ifNull(to_day, toDate32('2299-12-31')) >= day_0)
-    ),
     days AS
     (
         SELECT day, if(code = chosen.1, 1, 2) AS side, 100 * sumIf(covered, quintile = 1) / nullIf(sumIf(eligible, quintile = 1 AND isNotNull(covered)), 0) AS u1,
                100 * sumIf(covered, quintile = 5) / nullIf(sumIf(eligible, quintile = 5 AND isNotNull(covered)), 0) AS u5
         FROM reporting.uptake
         WHERE programme = ${programme:sqlstring} AND season = about.1 AND level = 'place' AND fifths = 'national'
-          AND (code = chosen.1 OR code IN (SELECT code FROM others)) AND day IN (day_0, day_1, day_2, day_3) AND quintile IN (1, 5)
+          AND code IN (SELECT code FROM reporting.geographies WHERE level = 'place' AND system_code = chosen.5)
+          AND (code = chosen.1 OR code NOT IN (
+              SELECT code FROM reporting.interventions
+              WHERE programme = ${programme:sqlstring} AND from_day <= day_3 AND ifNull(to_day, toDate32('2299-12-31')) >= day_0))
+          AND day IN (day_0, day_1, day_2, day_3) AND quintile IN (1, 5)
         GROUP BY day, side
     ),
     sides AS
@@ -37,11 +34,11 @@ SELECT line.1 AS "What", line.2 AS "Before", line.3 AS "While it ran", line.4 AS
 FROM
 (
     SELECT side, arrayJoin([
-        (if(side = 1, 'Rise a week of the most deprived fifth, here', 'Rise a week of the most deprived fifth, other places'),
+        (if(side = 1, 'Rise a week, most deprived fifth, here', 'Rise a week, most deprived fifth, elsewhere'),
          7 * (at_1.1 - at_0.1) / nullIf(dateDiff('day', day_0, day_1), 0), 7 * (at_2.1 - at_1.1) / nullIf(dateDiff('day', day_1, day_2), 0),
          if(dateDiff('day', day_2, day_3) < 7, NULL, 7 * (at_3.1 - at_2.1) / nullIf(dateDiff('day', day_2, day_3), 0)),
          7 * (at_2.1 - at_1.1) / nullIf(dateDiff('day', day_1, day_2), 0) - 7 * (at_1.1 - at_0.1) / nullIf(dateDiff('day', day_0, day_1), 0), 1),
-        (if(side = 1, 'Gap at the end of the days, here', 'Gap at the end of the days, other places'),
+        (if(side = 1, 'Gap at the end, here', 'Gap at the end, elsewhere'),
          at_1.2, at_2.2, if(dateDiff('day', day_2, day_3) < 7, NULL, at_3.2), at_2.2 - at_1.2, 2)
     ]) AS line
     FROM sides

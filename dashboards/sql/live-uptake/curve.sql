@@ -42,5 +42,4 @@ FROM
       AND day BETWEEN first_day - before_ahead AND last_day - before_ahead
 )
 GROUP BY shown_day
-QUALIFY max(max(isNotNull(u))) OVER () = 1
 ORDER BY shown_day

@@ -1,9 +1,11 @@
 -- The gap of every day of the season in percentage points with its 95 % interval, beside the season before on the same day of
--- the season. A programme without seasons has its last 365 days, beside the year before. No row where no gap is computed.
+-- the season. A programme without seasons has its last 365 days, beside the year before. The fifths are those of the verdict.
 WITH
     (SELECT (any(starts_on), any(ends_on), any(last_complete_day), any(previous_season), any(previous_ahead)) FROM reporting.seasons
      WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}) AS about,
     (SELECT any(as_of) FROM reporting.complete_days WHERE programme = ${programme:sqlstring}) AS today_known,
+    (SELECT if(count() = 0, 'national', any(fifths)) FROM reporting.verdicts
+     WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring} AND code = ${place:sqlstring}) AS whose,
     isNull(about.2) AS rolling,
     if(rolling, today_known - 364, about.1) AS first_day,
     ifNull(about.2, today_known) AS last_day,
@@ -26,14 +28,13 @@ FROM
     SELECT day AS shown_day, false AS past, gap AS points, gap_low AS low, gap_high AS high
     FROM reporting.gap
     WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}
-      AND level IN ('place', 'system') AND code = ${place:sqlstring} AND fifths = 'national' AND day BETWEEN first_day AND last_day
+      AND level IN ('place', 'system') AND code = ${place:sqlstring} AND fifths = whose AND day BETWEEN first_day AND last_day
     UNION ALL
     SELECT day + before_ahead AS shown_day, true AS past, gap AS points, NULL AS low, NULL AS high
     FROM reporting.gap
     WHERE programme = ${programme:sqlstring} AND season = before_season
-      AND level IN ('place', 'system') AND code = ${place:sqlstring} AND fifths = 'national'
+      AND level IN ('place', 'system') AND code = ${place:sqlstring} AND fifths = whose
       AND day BETWEEN first_day - before_ahead AND last_day - before_ahead
 )
 GROUP BY shown_day
-QUALIFY max(isNotNull("Gap") OR isNotNull("Gap, provisional") OR isNotNull("Season before")) OVER () = 1
 ORDER BY shown_day

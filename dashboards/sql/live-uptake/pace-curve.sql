@@ -5,11 +5,18 @@ WITH
      WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}) AS about,
     ifNull(about.3, about.1) AS last_day,
     if(isNull(about.2), last_day - 364, about.1) AS first_day
-SELECT 86400000. * toInt32(day) + 43200000 AS "Day",
-       100 * maxIf(pace, quintile = 1) AS "1 most deprived", 100 * maxIf(pace, quintile = 2) AS "2", 100 * maxIf(pace, quintile = 3) AS "3",
-       100 * maxIf(pace, quintile = 4) AS "4", 100 * maxIf(pace, quintile = 5) AS "5 least deprived"
-FROM reporting.uptake
-WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}
-  AND level IN ('place', 'system') AND code = ${place:sqlstring} AND fifths = 'national' AND day BETWEEN first_day AND last_day
-GROUP BY day
-ORDER BY day
+SELECT 86400000. * toInt32(shown_day) + 43200000 AS "Day",
+       100 * maxIf(rise, fifth = 1) AS "1 most deprived", 100 * maxIf(rise, fifth = 2) AS "2", 100 * maxIf(rise, fifth = 3) AS "3",
+       100 * maxIf(rise, fifth = 4) AS "4", 100 * maxIf(rise, fifth = 5) AS "5 least deprived"
+FROM
+(
+    SELECT first_day + number AS shown_day, 0 AS fifth, NULL AS rise
+    FROM numbers(ifNull(greatest(0, dateDiff('day', first_day, last_day) + 1), 0))
+    UNION ALL
+    SELECT day AS shown_day, quintile AS fifth, pace AS rise
+    FROM reporting.uptake
+    WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}
+      AND level IN ('place', 'system') AND code = ${place:sqlstring} AND fifths = 'national' AND day BETWEEN first_day AND last_day
+)
+GROUP BY shown_day
+ORDER BY shown_day

@@ -23,7 +23,7 @@ WITH
           AND level IN ('place', 'system') AND code IN (SELECT code FROM reporting.geographies WHERE system_code = ${system:sqlstring}) AND fifths = 'national'
     )
 SELECT if(now.level = 'system', 'Whole system', now.name) AS "Place", now.programme_name AS "Programme",
-       concat(now.verdict, if(now.over, ' (over)', '')) AS "Verdict", formatDateTime(now.since, '%e %b %Y') AS "Since",
+       concat(now.verdict, if(now.over, ' (over)', '')) AS "Verdict", formatDateTime(now.since, '%e %b %y') AS "Since",
        round(100 * now.gap, 1) + 0 AS "Gap", round(100 * now.change, 1) + 0 AS "Change",
        people.short_to_target AS "People short",
        if(published.last_verdict = '', '', concat(published.last_verdict, ifNull(printf(', %.1f points', 100 * published.last_gap), ''), formatDateTime(published.last_day, ' on %e %b'))) AS "As published",
