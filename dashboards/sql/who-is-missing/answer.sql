@@ -7,9 +7,11 @@ WITH
     (SELECT any(target) FROM reporting.programmes WHERE programme = ${programme:sqlstring}) AS aim
 SELECT multiIf(
     cells = 0, concat('No week of this season is complete yet in ', area, '.'),
-    no_denominator = cells, concat('The eligible people of ', area, ' are not known by ethnic group: counts of the covered are shown, and "no denominator".'),
+    no_denominator > 0 AND isNull(share),
+    concat('The eligible people of ', area, ' are not known by ethnic group: counts of the covered are shown, with "no denominator" (week to ', trimLeft(formatDateTime(week, '%e %b %Y')), ').',
+           if(no_figure = 0, '', concat(' Withheld (small numbers): ', toString(no_figure), ' of ', toString(cells), ' cells.'))),
     concat(if(isNull(share), '', concat('All groups together in ', area, ' have ', printf('%.1f %%', 100 * assumeNotNull(share)), ' (week to ', trimLeft(formatDateTime(week, '%e %b %Y')), '). ')),
-           if(empty(lowest), 'No group is below it by more than chance. ',
+           multiIf(isNull(share), '', empty(lowest), 'No group is below it by more than chance. ',
               concat('Furthest below it: ', arrayStringConcat(arrayMap(c -> concat(c.2, ' in quintile ', toString(c.3), printf(' (%.1f %%)', 100 * c.1)), lowest), ', '), '. ')),
            if(empty(short), '', concat('Most people short of the target: ',
               arrayStringConcat(arrayMap(c -> concat(c.2, ' in quintile ', toString(c.3), ' (', toString(-c.1), ' people)'), short), ', '), '. ')),
@@ -22,7 +24,7 @@ FROM
            arraySlice(arraySort(groupArrayIf((-toInt64(assumeNotNull(people_short)), ethnicity_label, quintile), ifNull(people_short > 0, false))), 1, 2) AS short
     FROM
     (
-        SELECT quintile, ethnicity, ethnicity_label, withheld, uptake, ceil(greatest(eligible * aim - covered, 0)) AS people_short,
+        SELECT quintile, ethnicity, ethnicity_label, withheld, uptake, ceil(eligible * aim - covered) AS people_short,
                (uptake + 1.92 / eligible + 1.96 * sqrt(greatest(uptake * (1 - uptake), 0) / eligible + 0.96 / eligible / eligible)) / (1 + 3.84 / eligible) AS high,
                multiIf(eligible IS NULL, NULL, withheld = 'nearly all', greatest(toInt64(eligible) - 4, 0),
                        withheld = 'suppressed', if(eligible > 12, 4, NULL), toInt64(covered)) AS counted,

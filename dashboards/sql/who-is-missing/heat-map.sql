@@ -24,7 +24,8 @@ FROM
         SELECT cell.1 AS grp, cell.2 AS fifth, any(if(grp = '*', 'All groups together', ethnicity_label)) AS label,
                sumIf(eligible_people, counted IS NOT NULL) AS people,
                if(grp != '*' AND countIf(reason != '') > 0, NULL, sum(counted) / nullIf(people, 0)) AS share,
-               multiIf(max(reason) = 'no denominator', concat(toString(sum(covered_people)), ' covered, no denominator'),
+               multiIf(countIf(reason = 'no denominator') = count(), concat(toString(sum(covered_people)), ' covered, no denominator'),
+                       countIf(reason = 'no denominator') > 0, 'partly withheld, no denominator',
                        countIf(reason = '') > 0 AND countIf(reason != '') > 0, 'partly withheld', max(reason) != '', max(reason), 'nobody eligible') AS word
         FROM
         (
