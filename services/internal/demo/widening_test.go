@@ -20,7 +20,7 @@ import (
 
 // The demo's widening, at full size but for one programme: it is called in its place and in no other, said in a sentence
 // and published. The keeper is cut off after the change was logged and everything is started again: the change is
-// neither logged nor published a second time.
+// neither logged nor published a second time. And all that dashboards and alert rules ask is answered.
 func TestTheWideningIsCalledAndPublishedOnce(t *testing.T) {
 	c := config(t)
 	flu, _ := c.Programmes.Get("flu-65")
@@ -111,6 +111,7 @@ func TestTheWideningIsCalledAndPublishedOnce(t *testing.T) {
 				return err
 			}
 		}
+		checkGrafana(ctx, t, s, now)
 		return nil
 	}); err != nil {
 		t.Fatal(err)
