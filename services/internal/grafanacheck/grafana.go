@@ -117,7 +117,7 @@ func (s server) rule(ctx context.Context, r rule) (t Table, firing int, known bo
 func (r results) table(ref string) (t Table, err error) {
 	answer, ok := r[ref]
 	if !ok || len(answer.Frames) > 1 {
-		return t, fmt.Errorf("Grafana answered with %d tables, not one", len(answer.Frames)) //nolint:revive,staticcheck // a name
+		return t, fmt.Errorf("the answer has %d tables, not one", len(answer.Frames))
 	}
 	if len(answer.Frames) == 0 {
 		return t, nil
