@@ -3,7 +3,7 @@ WITH n -> reverse(trim(TRAILING ',' FROM replaceRegexpAll(reverse(toString(n)), 
 SELECT if(countIf(quintile > 0 AND isNotNull(short_to_target)) = 0, NULL, sumIf(short_to_target, quintile > 0)) AS "People short",
        multiIf(count() = 0 OR isNull(any(target)), 'not computed: no target or no counts',
                isNull("People short"), 'withheld: too few people',
-               countIf(quintile = 1 AND isNotNull(short_to_target)) = 0, 'the most deprived fifth is withheld',
+               countIf(quintile = 1 AND isNotNull(short_to_target)) = 0, 'not computed for the most deprived fifth',
                concat(grouped(sumIf(short_to_target, quintile = 1)), ' in the most deprived fifth')) AS "note"
 FROM reporting.uptake
 WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}
