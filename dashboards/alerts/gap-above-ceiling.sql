@@ -17,7 +17,7 @@ FROM (SELECT * FROM reporting.seasons WHERE newest OR NOT over OR ends_on > toda
 CROSS JOIN (SELECT * FROM reporting.geographies WHERE level IN ('place', 'system')) AS areas
 INNER JOIN reporting.programmes AS about ON about.programme = seasons.programme
 LEFT JOIN (SELECT programme, season, code, day, fifths, gap, gap_low, gap_high, not_computed FROM reporting.gap
-    WHERE level IN ('place', 'system') AND (programme, season, day) IN (SELECT programme, season, assumeNotNull(last_complete_day) FROM reporting.seasons WHERE last_complete_day IS NOT NULL)
+    WHERE level IN ('place', 'system') AND (programme, season, day) IN (SELECT programme, season, assumeNotNull(last_complete_day) FROM reporting.seasons WHERE NOT over AND last_complete_day IS NOT NULL)
       AND (programme, season, code, fifths) IN (SELECT programme, season, code, fifths FROM reporting.verdicts)) AS measured
     ON measured.programme = seasons.programme AND measured.season = seasons.season AND measured.code = areas.code
 ORDER BY programme, season, level, code
