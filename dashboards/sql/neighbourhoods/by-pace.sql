@@ -1,6 +1,6 @@
 -- Every neighbourhood, slowest first. Those that have reached the target come after, those whose pace is not known last.
 SELECT name AS "Neighbourhood", flags AS "Flags", 100 * pace AS "Pace a week", uptake AS "Uptake",
-       multiIf(withheld = 'nearly all', 'withheld (small numbers): nearly all covered',
+       multiIf(withheld = 'nearly all', 'nearly all (small numbers)',
                withheld = 'no denominator', 'no denominator',
                withheld != '' OR eligible IS NULL, 'withheld (small numbers)',
                uptake IS NULL, 'nobody eligible',

@@ -3,7 +3,7 @@ SELECT ethnicity_label AS "Ethnic group", transform(quintile, [1, 5], ['1 most d
        if(eligible IS NULL OR covered IS NULL, NULL, toUInt64(ceil(greatest(eligible * aim - covered, 0)))) AS "Short of target",
        if(eligible >= covered, eligible - covered, NULL) AS "Not covered", covered AS "Covered", eligible AS "Eligible", uptake AS "Uptake",
        multiIf(withheld = 'no denominator', 'no denominator',
-               withheld = 'nearly all', 'withheld (small numbers): nearly all covered',
+               withheld = 'nearly all', 'nearly all (small numbers)',
                withheld != '' OR eligible IS NULL, 'withheld (small numbers)',
                uptake IS NULL, 'nobody eligible',
                uptake > 1, 'more covered than eligible: check the eligible',
