@@ -84,17 +84,6 @@ func Names(ctx context.Context, conn driver.Conn) (map[string]string, error) {
 	return names, nil
 }
 
-// Generation is the number of the newest load that can change a number of the programme: areas, practices, the programme
-// file, a repair, or eligible people of the programme. 0 if there is none. It never goes down, and fits into 20 bits.
-func Generation(ctx context.Context, conn driver.Conn, programmeID string) (uint32, error) {
-	var load uint32
-	err := conn.QueryRow(ctx, query("generation"), clickhouse.Named("programme", programmeID)).Scan(&load)
-	if err != nil {
-		return 0, fmt.Errorf("read the newest load: %w", err)
-	}
-	return load, nil
-}
-
 // EligibleRow is one line of a denominator: people eligible from ValidFrom to the day before the season's next ValidFrom.
 type EligibleRow struct {
 	Season    string
