@@ -280,6 +280,7 @@ func (c *check) settings(ctx context.Context) {
 		c.refuse(ctx, "cannot set "+s, "SELECT 1 SETTINGS "+s, readOnly, constraint)
 	}
 	c.allow(ctx, "can set max_execution_time up to 65", "SELECT 1 SETTINGS max_execution_time = 65")
+	c.allow(ctx, "can set join_use_nulls", "SELECT 1 SETTINGS join_use_nulls = 1")
 	c.refuse(ctx, "cannot set max_execution_time to 66", "SELECT 1 SETTINGS max_execution_time = 66", readOnly, constraint)
 }
 
