@@ -1,13 +1,14 @@
 -- The gap in percentage points, between the fifths that the verdict uses. The verdict's figure is from exact counts, so that it
 -- agrees with its sentence; where there is none, that of the figures shown. The line below says how sure it is, or why there is
--- none.
+-- none. Always one row.
 WITH
     (SELECT (any(gap), if(count() = 0, 'national', any(fifths))) FROM reporting.verdicts
      WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring} AND code = ${place:sqlstring}) AS judged,
-    arrayFirst(line -> startsWith(line, 'gap: '), splitByChar('\n', not_computed)) AS why
-SELECT round(100 * coalesce(judged.1, gap), 1) + 0 AS "Gap",
+    arrayFirst(line -> startsWith(line, 'gap: '), splitByChar('\n', any(not_computed))) AS why
+SELECT round(100 * coalesce(judged.1, any(gap)), 1) + 0 AS "Gap",
        concat(if(judged.2 = 'local', 'between local fifths; ', ''),
-              multiIf(isNotNull(gap), printf('95 %% interval %.1f to %.1f', 100 * gap_low, 100 * gap_high),
+              multiIf(count() = 0, 'no complete day yet',
+                      isNotNull(any(gap)), printf('95 %% interval %.1f to %.1f', 100 * any(gap_low), 100 * any(gap_high)),
                       isNotNull(judged.1), 'interval withheld',
                       concat('not computed: ', if(why = '', 'withheld', substring(why, 6))))) AS "note"
 FROM reporting.gap

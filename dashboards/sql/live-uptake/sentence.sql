@@ -1,6 +1,6 @@
 -- The verdict in words; where there is none, why. Always one row.
 WITH
-    (SELECT (programme_name, over, last_complete_day) FROM reporting.seasons
+    (SELECT (any(programme_name), any(over), any(last_complete_day)) FROM reporting.seasons
      WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring}) AS about,
     (SELECT any(name) FROM reporting.geographies WHERE code = ${place:sqlstring}) AS area,
     (SELECT (any(sentence), any(over)) FROM reporting.verdicts
