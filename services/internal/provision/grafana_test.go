@@ -148,6 +148,19 @@ type proxy struct {
 	mu     sync.Mutex
 	writes []string
 	fault  func(*http.Request) *answer
+
+	answered func(status int) // told what Grafana answered; nil for nobody
+}
+
+// noted is a response whose status is told.
+type noted struct {
+	http.ResponseWriter
+	tell func(int)
+}
+
+func (n noted) WriteHeader(status int) {
+	n.tell(status)
+	n.ResponseWriter.WriteHeader(status)
 }
 
 type answer struct {
@@ -168,6 +181,9 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.writes = append(p.writes, r.Method+" "+r.URL.Path)
 	}
 	p.mu.Unlock()
+	if a == nil && p.answered != nil {
+		w = noted{w, p.answered}
+	}
 	if a == nil {
 		p.next.ServeHTTP(w, r)
 		return
@@ -293,7 +309,7 @@ func (g *target) rule(uid, threshold, receiver string) []byte {
 		"labels": {"severity": "test"}, "annotations": {"summary": "{{ $labels.place }} is wide"},
 		"data": [
 			{"refId": "A", "relativeTimeRange": {"from": 600, "to": 0}, "datasourceUid": %q, "model": {"refId": "A", "editorType": "sql", "format": 1,
-				"queryType": "table", "rawSql": "SELECT 'here' AS place, 0 AS value"}},
+				"queryType": "table", "rawSql": "SELECT 'here' AS place, 0 AS value", "intervalMs": 1000, "maxDataPoints": 43200}},
 			{"refId": "B", "relativeTimeRange": {"from": 600, "to": 0}, "datasourceUid": "__expr__", "model": {"refId": "B", "type": "threshold",
 				"expression": "A", "conditions": [{"evaluator": {"type": "gt", "params": [%s]}}]}}]}`,
 		uid, uid, settings, g.names.DataSource, threshold)

@@ -74,13 +74,11 @@ func (p *Provisioner) planGroup(ctx context.Context, plan *Plan, g Group, stored
 				item.Action, item.Why = PutBack, fmt.Sprintf("its group is evaluated every %d s, not %d s", current.Interval, next.Interval)
 			}
 		}
-		setMark(tree, digest(wanted))
-		r["orgID"] = 1 // Grafana takes the client's own
 		if item.changes() {
-			changed = append(changed, r)
+			changed = append(changed, sent(wanted))
 		}
 		plan.Items = append(plan.Items, item)
-		next.Rules, uids = append(next.Rules, r), append(uids, uid)
+		next.Rules, uids = append(next.Rules, sent(wanted)), append(uids, uid)
 	}
 	if !shared && len(changed) > 0 {
 		plan.steps = append(plan.steps, step{needsRules, func(ctx context.Context) error { return p.Grafana.SaveRuleGroup(ctx, next) }})
@@ -107,14 +105,18 @@ func judgedRule(stored grafana.Rule, content object, wanted grafana.Rule) (Actio
 	return action, why
 }
 
-// setMark notes in a rule what was shipped.
-func setMark(rule object, shipped string) {
-	queries, _ := rule["data"].([]any)
+// sent is a rule as it is sent: what it is compared by, with its mark. That leaves out the model's intervalMs, which Grafana
+// adds, so that it takes the rule for changed also where only its provenance is to change (seen).
+func sent(wanted object) grafana.Rule {
+	body := clone(wanted)
+	body["orgID"] = 1 // Grafana takes the client's own
+	queries, _ := body["data"].([]any)
 	if len(queries) == 0 {
-		return
+		return body
 	}
 	query, _ := queries[0].(object)
 	if model, ok := query["model"].(object); ok {
-		model[mark] = shipped
+		model[mark] = digest(wanted)
 	}
+	return body
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -67,6 +68,11 @@ func TestHandEditsArePutBack(t *testing.T) {
 		save := func(uid, title, folder string) {
 			g.do("POST", "/api/dashboards/db", fmt.Sprintf(`{"dashboard": {"uid": %q, "title": %q, "tags": [%q]}, "folderUid": %q, "overwrite": true}`, uid, title, n.Tag, folder))
 		}
+		move := func(folder string) {
+			var stored map[string]any
+			g.read("/api/dashboards/uid/"+one, &stored)
+			g.do("POST", "/api/dashboards/db", string(mustJSON(map[string]any{"dashboard": stored["dashboard"], "folderUid": folder})))
+		}
 		group, err := g.groups(n.ContactPointTitle)
 		if err != nil {
 			g.Fatal(err)
@@ -85,8 +91,8 @@ func TestHandEditsArePutBack(t *testing.T) {
 			want []string
 		}{
 			{"dashboard edited", func() { save(one, "One, but better", n.Folder) }, []string{"put back dashboard one"}},
-			{"dashboard moved", func() { save(one, "One", n.Folder+"b") }, []string{"put back dashboard one"}},
-			{"dashboard moved to no folder", func() { save(one, "One", "") }, []string{"put back dashboard one"}},
+			{"dashboard moved", func() { move(n.Folder + "b") }, []string{"put back dashboard one"}},
+			{"dashboard moved to no folder", func() { move("") }, []string{"put back dashboard one"}},
 			{"dashboard deleted", func() { g.do("DELETE", "/api/dashboards/uid/"+one, "") }, []string{createOne}},
 			{"folder renamed", func() { g.do("PUT", "/api/folders/"+n.Folder, `{"title": "Ours now", "overwrite": true}`) }, []string{"put back folder"}},
 			{"folder deleted with all in it", func() { g.do("DELETE", "/api/folders/"+n.Folder+"?forceDeleteRules=true", "") },
@@ -121,6 +127,9 @@ func TestHandEditsArePutBack(t *testing.T) {
 				}
 				sub.expect(sub.changes(plan), c.want...)
 				for _, i := range plan.Items {
+					if c.name == "rule paused" && i.Action == PutBack && !strings.Contains(i.Why, "silence") {
+						t.Errorf("%s", i)
+					}
 					if strings.Contains(i.String(), "secret") || strings.Contains(i.String(), "right") {
 						t.Errorf("the plan shows a secret: %s", i)
 					}
@@ -418,6 +427,42 @@ func TestTLSSettingsOfTheAdministratorStay(t *testing.T) {
 		data := source["jsonData"].(map[string]any)
 		if _, ok := data["tlsAuthWithCACert"]; !ok || data["rowLimit"] != nil {
 			g.Errorf("jsonData %v", data)
+		}
+		g.settled(p)
+	})
+}
+
+// Somebody saves between our looking and our writing: theirs is not written over unseen, but found and put back.
+func TestSavedBetweenLookingAndWriting(t *testing.T) {
+	eachGrafana(t, func(g *target) {
+		g.reconcile(g.provisioner())
+		n := g.names
+		g.wanted.dashboards["one"] = "One, second edition"
+		elsewhere := *g.clickHouse
+		elsewhere.User = url.UserPassword("other", "right")
+		g.gate.set("right")
+		var board, source bool
+		var refused []int
+		g.proxy.fail(func(r *http.Request) *answer {
+			if r.URL.Path == "/api/dashboards/db" && !board {
+				board = true
+				g.do("POST", "/api/dashboards/db", fmt.Sprintf(`{"dashboard": {"uid": %q, "title": "Theirs", "tags": [%q]}, "folderUid": %q, "overwrite": true}`, n.Prefix+"one", n.Tag, n.Folder))
+			}
+			if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/api/datasources/") && !source {
+				source = true
+				g.saveSource("elsewhere", "right")
+			}
+			return nil
+		})
+		g.proxy.answered = func(status int) {
+			if status == http.StatusConflict || status == http.StatusPreconditionFailed {
+				refused = append(refused, status)
+			}
+		}
+		p := g.provisioner(func(c *Config) { c.ClickHouse = &elsewhere })
+		g.expect(g.reconcile(p), "update data source ch", "update dashboard one")
+		if len(refused) != 2 {
+			g.Errorf("Grafana refused %v, not both", refused)
 		}
 		g.settled(p)
 	})

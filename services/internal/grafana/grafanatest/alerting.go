@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/prometheus/common/model"
 )
 
 func (s *Server) handleAlerting(handle handle) {
@@ -189,7 +191,8 @@ func provenance(q *request) string {
 }
 
 // replaceGroup deletes the group's rules that were not sent, moves those that are in another group or folder, and does
-// nothing at all when no rules are sent. Rules that only change their place in the group get the provenance of the call too.
+// nothing at all when no rules are sent. Rules that only change their place in the group get the provenance of the call too,
+// and those whose models come without intervalMs, which the stored ones have: they count as changed each time.
 // A condition that names no query is taken. Each query's model gets intervalMs and
 // maxDataPoints, its queryType is shown beside it.
 func (s *Server) replaceGroup(q *request) (int, any) {
@@ -203,6 +206,7 @@ func (s *Server) replaceGroup(q *request) (int, any) {
 		return 400, message("invalid alert rule: folder does not exist")
 	}
 	var rules []object
+	bare := map[any]bool{}
 	for _, r := range sent {
 		rule, _ := r.(object)
 		switch to := receiver(rule); {
@@ -213,6 +217,7 @@ func (s *Server) replaceGroup(q *request) (int, any) {
 		case !uidPattern.MatchString(text(rule, "uid")):
 			return 400, message("invalid alert rule: cannot create rule with UID")
 		}
+		bare[rule["uid"]] = !strings.Contains(string(mustJSON(rule)), `"intervalMs"`)
 		rules = append(rules, s.stored(rule, folder, name))
 	}
 	if len(rules) == 0 {
@@ -243,7 +248,7 @@ func (s *Server) replaceGroup(q *request) (int, any) {
 				rule[field] = value
 			}
 		}
-		if !same(rule, s.rules[i]) || places[rule["uid"]] != place || s.groups[[2]string{folder, name}] != interval {
+		if bare[rule["uid"]] || !same(rule, s.rules[i]) || places[rule["uid"]] != place || s.groups[[2]string{folder, name}] != interval {
 			rule["updated"] = now()
 			delete(rule, "provenance")
 			if p := provenance(q); p != "" {
@@ -267,19 +272,31 @@ func (s *Server) stored(rule object, folder, group string) object {
 			r[field] = value
 		}
 	}
+	normal(r, "for")
+	normal(r, "keep_firing_for")
+	if settings, ok := r["notification_settings"].(object); ok {
+		normal(settings, "repeat_interval")
+	}
 	queries, _ := r["data"].([]any)
 	for _, one := range queries {
 		query, _ := one.(object)
-		model, _ := query["model"].(object)
-		if model["intervalMs"] == nil {
-			model["intervalMs"] = 1000.0
+		inner, _ := query["model"].(object)
+		if inner["intervalMs"] == nil {
+			inner["intervalMs"] = 1000.0
 		}
-		if model["maxDataPoints"] == nil {
-			model["maxDataPoints"] = 43200.0
+		if inner["maxDataPoints"] == nil {
+			inner["maxDataPoints"] = 43200.0
 		}
-		query["queryType"] = text(model, "queryType")
+		query["queryType"] = text(inner, "queryType")
 	}
 	return r
+}
+
+// normal writes a duration as Prometheus does: 7d as 1w, 60s as 1m.
+func normal(o object, field string) {
+	if d, err := model.ParseDuration(text(o, field)); err == nil {
+		o[field] = d.String()
+	}
 }
 
 func checkPoint(p object) object {

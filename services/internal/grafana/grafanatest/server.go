@@ -197,15 +197,19 @@ func text(o object, field string) string {
 
 // copied is o made of nothing that o is made of.
 func copied(o object) object {
+	var tree object
+	if err := json.Unmarshal(mustJSON(o), &tree); err != nil {
+		panic(err)
+	}
+	return tree
+}
+
+func mustJSON(o object) []byte {
 	raw, err := json.Marshal(o)
 	if err != nil {
 		panic(err)
 	}
-	var tree object
-	if err := json.Unmarshal(raw, &tree); err != nil {
-		panic(err)
-	}
-	return tree
+	return raw
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
