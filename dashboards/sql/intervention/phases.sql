@@ -7,8 +7,9 @@ WITH
      WHERE programme = ${programme:sqlstring} AND chosen.2 BETWEEN starts_on AND ifNull(ends_on, toDate32('2299-12-31'))) AS about,
     greatest(chosen.2 - 43, about.2) AS day_0,
     chosen.2 - 1 AS day_1,
-    least(ifNull(chosen.3, about.3), about.3) AS day_2,
-    least(day_2 + 28, about.3) AS day_3,
+    ifNull(about.3, chosen.2) AS known,
+    least(ifNull(chosen.3, known), known) AS day_2,
+    least(day_2 + 28, known) AS day_3,
     days AS
     (
         SELECT day, if(code = chosen.1, 1, 2) AS side, 100 * sumIf(covered, quintile = 1) / nullIf(sumIf(eligible, quintile = 1 AND isNotNull(covered)), 0) AS u1,

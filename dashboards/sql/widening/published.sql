@@ -10,9 +10,8 @@ WITH
     (
         SELECT programme, season, code, fifths, day, gap
         FROM reporting.gap
-        WHERE code IN (SELECT code FROM said) AND day IN (SELECT day FROM said)
-          AND (programme, season, code, fifths, day) IN (SELECT programme, season, code, fifths, day FROM said)
-          AND level IN ('place', 'system')
+        WHERE level IN ('place', 'system') AND code IN (SELECT code FROM reporting.geographies WHERE system_code = ${system:sqlstring})
+          AND day IN (SELECT day FROM said)
     ),
     now AS
     (
