@@ -37,7 +37,12 @@ func look(ctx context.Context, js jetstream.JetStream) (m messages, err error) {
 	switch {
 	case err == nil:
 		reading := consumer.CachedInfo()
-		m.waiting = reading.NumPending + uint64(reading.NumAckPending)
+		// The server tells a consumer of new messages a moment later: until then they are not in NumPending.
+		undelivered := reading.NumPending
+		if delivered := max(reading.Delivered.Stream, max(m.first, 1)-1); m.last > delivered {
+			undelivered = max(undelivered, m.last-delivered)
+		}
+		m.waiting = undelivered + uint64(reading.NumAckPending)
 		unread = max(unread, reading.AckFloor.Stream+1)
 	case !errors.Is(err, jetstream.ErrConsumerNotFound): // without one nobody has read anything
 		return m, fmt.Errorf("look up consumer %s: %w", stream.Collector, err)

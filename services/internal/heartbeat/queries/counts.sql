@@ -1,13 +1,9 @@
 -- What became of the messages of a stream after @after and up to @to, each once: first of those up to the first that has no
--- row, then of all; and how many of all are before @first. A message that somebody handled after all is not lost.
+-- row, then of all; and how many of all are before @first.
 SELECT countIf(whole), countIf(whole AND outcome = 'stored'), countIf(whole AND outcome = 'dead letter'), countIf(whole AND outcome = 'lost'),
        count(), countIf(outcome = 'stored'), countIf(outcome = 'dead letter'), countIf(outcome = 'lost'), countIf(sequence < @first)
 FROM
 (
     SELECT sequence, outcome, sequence = @after + row_number() OVER (ORDER BY sequence) AS whole
-    FROM
-    (
-        SELECT sequence, min(handled.outcome) AS outcome FROM prevention.handled AS handled
-        WHERE stream = @stream AND sequence > @after AND sequence <= @to GROUP BY sequence
-    )
+    FROM prevention.handled FINAL WHERE stream = @stream AND sequence > @after AND sequence <= @to
 )
