@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan error)
-	go func() { ended <- run(ctx, env) }()
+	go func() { ended <- run(ctx, env, nil) }()
 	expected := history.Expected()
 	consumer, err := js.OrderedConsumer(ctx, stream.Events, jetstream.OrderedConsumerConfig{})
 	if err != nil {
@@ -67,6 +67,49 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "reference", "eligible.csv")); err != nil {
 		t.Error(err)
+	}
+}
+
+// With reference it writes the files and publishes nothing; a later start tells the history of the same moment.
+func TestRunReference(t *testing.T) {
+	_, js := streamtest.New(t).Ensure(stream.Options{})
+	dir := t.TempDir()
+	env := environment{Settings: simulate.Settings{Seed: 7, People: 1000, Reference: filepath.Join(dir, "reference"), MarkFile: filepath.Join(dir, "mark.json")}}
+	env.NATSURL = js.Conn().ConnectedUrl()
+	if err := run(t.Context(), env, []string{"reference"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "reference", "eligible.csv")); err != nil {
+		t.Error(err)
+	}
+	published := func() uint64 {
+		events, err := js.Stream(t.Context(), stream.Events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return events.CachedInfo().State.LastSeq
+	}
+	if n := published(); n > 0 {
+		t.Errorf("%d messages are published", n)
+	}
+	for range 2 { // the second time there is nothing to publish any more
+		if err := run(t.Context(), env, nil); err != nil {
+			t.Fatal(err)
+		}
+		mark, err := env.ReadMark(time.Now().AddDate(0, 0, 1))
+		if err != nil || !mark.Published {
+			t.Fatalf("%+v, %v", mark, err)
+		}
+		history, err := env.Make("", mark.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, want := published(), history.Expected().Messages-history.Expected().Repeats; n != uint64(want) {
+			t.Errorf("%d messages in the stream, want %d", n, want)
+		}
+	}
+	if err := run(t.Context(), env, []string{"nonsense"}); err == nil {
+		t.Error("nonsense was taken")
 	}
 }
 
