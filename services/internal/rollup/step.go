@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
@@ -306,14 +307,18 @@ func (a *Aggregator) values(ctx context.Context, b progress, extents map[slice]e
 	values := make(map[Cell]Counts, len(cells))
 	for some := range slices.Chunk(keys(cells), perQuery) {
 		var seasons []string
-		tuples := make([]clickhouse.GroupSet, len(some))
+		tuples := make([][7]any, len(some))
 		for i, c := range some {
-			tuples[i] = clickhouse.GroupSet{Value: []any{c.Season, c.Place, c.System, string(c.Level), c.Code, c.Quintile, c.Day.String()}}
+			tuples[i] = [...]any{c.Season, c.Place, c.System, c.Level, c.Code, c.Quintile, c.Day.String()}
 			seasons = append(seasons, c.Season)
 		}
 		slices.Sort(seasons)
+		text, err := json.Marshal(tuples)
+		if err != nil {
+			return nil, err
+		}
 		args := []any{clickhouse.Named("programme", b.programme.ID), clickhouse.Named("id", extents[slice{}].id),
-			clickhouse.Named("seasons", slices.Compact(seasons)), clickhouse.Named("cells", tuples)}
+			clickhouse.Named("seasons", slices.Compact(seasons)), clickhouse.Named("cells", string(text))}
 		if err := a.each(ctx, "cells", args, func(rows driver.Rows) error {
 			var c Cell
 			var day int32
