@@ -50,7 +50,7 @@ type Config struct {
 	// Share is the share of the time that may be spent on ticks, over 0 to 1: after a tick of t the aggregator rests
 	// for at least t * (1 - Share) / Share. Default 0.75.
 	Share float64
-	// Threads is how many threads one query may use. Default 1.
+	// Threads is how many threads of ClickHouse a full recompute may use. Default 1.
 	Threads int
 	// Backlog is the number of new messages from which on everybody is read instead of only the people concerned.
 	// Default 50,000.

@@ -78,7 +78,10 @@ func (b *cellBlock) reset() {
 
 // blockCells is how many cells one insert has at most. Smaller ones make more parts, which ClickHouse then spends more
 // time on merging than on the inserts; larger ones take more memory, here and there.
-const blockCells = 500_000
+const blockCells = 300_000
+
+// cellBytes is how much a cell takes in an insert, dictionaries left out of account.
+const cellBytes = 5*4 + 1 + 1 + 4 + 16 + 4*4 + 2
 
 // maxSeasons is how many seasons, and so partitions, one insert may touch: ClickHouse refuses more than 100.
 const maxSeasons = 50
@@ -94,18 +97,17 @@ func (a *Aggregator) insertBlock(ctx context.Context, programme string, id *big.
 	if seasons := b.season.texts.Rows(); seasons > maxSeasons {
 		return fmt.Errorf("programme %s: a step touches %d seasons, more than one insert may", programme, seasons)
 	}
-	var of textColumn
-	of.texts.Append(programme)
-	of.rows = make(chproto.ColUInt32, b.rows())
+	of := chproto.ColLowCardinalityRaw{Index: new(chproto.ColStr), Key: chproto.KeyUInt8, Keys8: make(chproto.ColUInt8, b.rows())}
+	of.Index.(*chproto.ColStr).Append(programme)
 	low := new(big.Int).And(id, new(big.Int).SetUint64(1<<64-1)).Uint64()
 	ids := slices.Repeat(chproto.ColUInt128{{Low: low, High: new(big.Int).Rsh(id, 64).Uint64()}}, b.rows())
 	columns := []chproto.InputColumn{
-		{Name: "programme", Data: of.column()}, {Name: "season", Data: b.season.column()}, {Name: "place", Data: b.place.column()},
+		{Name: "programme", Data: &of}, {Name: "season", Data: b.season.column()}, {Name: "place", Data: b.place.column()},
 		{Name: "system", Data: b.system.column()}, {Name: "level", Data: b.level.column()}, {Name: "code", Data: b.code.column()},
 		{Name: "quintile", Data: b.quintile}, {Name: "day", Data: b.day}, {Name: "id", Data: ids},
 		{Name: "newly", Data: b.newly}, {Name: "lapsed", Data: b.lapsed}, {Name: "moved_in", Data: b.movedIn}, {Name: "moved_out", Data: b.movedOut},
 	}
-	var body chproto.Buffer
+	body := chproto.Buffer{Buf: make([]byte, 0, b.rows()*cellBytes)}
 	if err := (chproto.Block{Columns: len(columns), Rows: b.rows()}).EncodeRawBlock(&body, 0, columns); err != nil {
 		return fmt.Errorf("cells: %w", err)
 	}

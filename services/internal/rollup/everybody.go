@@ -32,7 +32,7 @@ type portion struct {
 	ethnicity              chproto.ColUInt8  // the letter, 0 = not said
 
 	first, of     uint64   // where its people begin, and of how many portions it is one
-	starts, order []uint32 // of byPerson
+	starts, order []uint32 // of sortByPerson
 }
 
 // columns are those of everybody.sql, in its order.
@@ -64,8 +64,8 @@ func columnOf[T any, C ~[]T, P interface {
 	}}
 }
 
-// portionRows is about how many rows are held at once, twice: one portion is counted while the next is read.
-const portionRows = 200_000
+// portionRows is about how many rows are held at once, by each reader and by who counts.
+const portionRows = 150_000
 
 // everybody calls do for every person of a programme, with the rows of that person: every version of every record up
 // to a position, sorted by record. Both slices are used again. ClickHouse would sort ten million rows by person at
@@ -78,39 +78,39 @@ func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to P
 	if rows == 0 {
 		return nil
 	}
-	portions := rows/portionRows + 1
 	group, ctx := errgroup.WithContext(ctx)
-	full, empty := make(chan *portion), make(chan *portion, 2)
-	empty <- &portion{}
-	empty <- &portion{}
+	full, empty := make(chan *portion), make(chan *portion, a.config.Threads+1)
+	for range cap(empty) {
+		empty <- &portion{}
+	}
 	group.Go(func() error {
 		defer close(full)
-		for i := range portions {
+		return a.inPortions(ctx, rows/portionRows+1, func(ctx context.Context, i, of uint64) error {
 			var some *portion
 			select {
 			case some = <-empty:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if err := a.readPortion(ctx, p, to, i, portions, some); err != nil {
+			if err := a.readPortion(ctx, p, to, i, of, some); err != nil {
 				return fmt.Errorf("everybody: %w", err)
 			}
+			some.sortByPerson()
 			select {
 			case full <- some:
+				return nil
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}
-		return nil
+		})
 	})
 	group.Go(func() error {
 		for some := range full {
-			order := some.byPerson()
-			for i := 0; i < len(order); {
+			for i := 0; i < len(some.order); {
 				first := i
-				for i++; i < len(order) && some.person[order[i]] == some.person[order[first]]; i++ {
+				for i++; i < len(some.order) && some.person[some.order[i]] == some.person[some.order[first]]; i++ {
 				}
-				if err := do(some, order[first:i]); err != nil {
+				if err := do(some, some.order[first:i]); err != nil {
 					return err
 				}
 			}
@@ -121,20 +121,40 @@ func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to P
 	return group.Wait()
 }
 
+// inPortions calls do once for each of several portions, for as many at once as there may be threads: single-threaded
+// queries side by side are cheaper than one query of several threads, and need less memory.
+func (a *Aggregator) inPortions(ctx context.Context, portions uint64, do func(ctx context.Context, i, of uint64) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(a.config.Threads)
+	for i := range portions {
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return do(ctx, i, portions)
+		})
+	}
+	return group.Wait()
+}
+
+// between are the arguments of a query that says where a portion of UUIDs begins and ends.
+func between(i, of uint64) []any {
+	return []any{clickhouse.Named("first", border(i, of).String()), clickhouse.Named("beyond", border((i+1)%of, of).String()),
+		clickhouse.Named("last", i+1 == of)}
+}
+
 // readPortion reads the rows of one of several equal parts of all pseudonyms.
 func (a *Aggregator) readPortion(ctx context.Context, p *programme.Programme, to Position, i, of uint64, some *portion) error {
 	query, err := queries.ReadFile("queries/everybody.sql")
 	if err != nil {
 		return err
 	}
-	body, err := a.config.ClickHouse.QueryFormat(ctx, "Native", string(query), append(upTo(to),
-		clickhouse.Named("programme", p.ID), clickhouse.Named("threads", a.config.Threads),
-		clickhouse.Named("first", border(i, of).String()), clickhouse.Named("beyond", border((i+1)%of, of).String()),
-		clickhouse.Named("last", i+1 == of))...)
+	body, err := a.config.ClickHouse.QueryFormat(ctx, "Native", string(query), slices.Concat(upTo(to), between(i, of),
+		[]any{clickhouse.Named("programme", p.ID)})...)
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // everything was read, or what failed is known
+	defer body.Close()
 	some.first, some.of = i*(math.MaxUint64/of+1), of
 	columns := some.columns()
 	for _, c := range columns {
@@ -223,12 +243,9 @@ func border(i, of uint64) uuid.UUID {
 	return id
 }
 
-// byPerson are the rows, those of one person side by side and sorted by record.
-func (p *portion) byPerson() []uint32 {
+// sortByPerson sets the order of the rows: those of one person side by side and sorted by record.
+func (p *portion) sortByPerson() {
 	rows := len(p.person)
-	if rows == 0 {
-		return nil
-	}
 	// About one person in a bucket, since pseudonyms are spread evenly, and buckets in the order in which ClickHouse has
 	// the people, so that memory is gone through from front to back. Where either is not so, the same comes out later.
 	width := bits.Len(uint(rows))
@@ -260,5 +277,4 @@ func (p *portion) byPerson() []uint32 {
 		}
 		from = to
 	}
-	return p.order
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/go-faster/city"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
@@ -71,21 +73,53 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 	return len(changed), a.publish(ctx, rows)
 }
 
-// insertTally writes all cells of some slices under an id.
+// insertTally writes all cells of some slices under an id: one block is gathered while the one before is inserted.
 func (a *Aggregator) insertTally(ctx context.Context, programme string, at extent, counted *tally, wanted map[slice]bool) error {
-	var block cellBlock
-	if err := counted.each(func(s slice) bool { return wanted[s] }, func(c Cell, n Counts) error {
-		if block.rows() >= blockCells {
-			if err := a.insertBlock(ctx, programme, at.id, &block); err != nil {
-				return err
+	group, ctx := errgroup.WithContext(ctx)
+	full, empty := make(chan *cellBlock), make(chan *cellBlock, 2)
+	empty <- &cellBlock{}
+	empty <- &cellBlock{}
+	group.Go(func() error {
+		defer close(full)
+		var block *cellBlock
+		next := func() error {
+			if block != nil {
+				select {
+				case full <- block:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			select {
+			case block = <-empty:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
 			}
 		}
-		block.add(c, n)
+		if err := counted.each(func(s slice) bool { return wanted[s] }, func(c Cell, n Counts) error {
+			if block == nil || block.rows() >= blockCells {
+				if err := next(); err != nil {
+					return err
+				}
+			}
+			block.add(c, n)
+			return nil
+		}); err != nil || block == nil {
+			return err
+		}
+		return next()
+	})
+	group.Go(func() error {
+		for block := range full {
+			if err := a.insertBlock(ctx, programme, at.id, block); err != nil {
+				return err
+			}
+			empty <- block
+		}
 		return nil
-	}); err != nil {
-		return err
-	}
-	return a.insertBlock(ctx, programme, at.id, &block)
+	})
+	return group.Wait()
 }
 
 // countAll reads everybody of a programme, person by person, and counts them.
@@ -278,24 +312,37 @@ type home struct {
 	version   event.Version
 }
 
+// recordRows is about how many rows ClickHouse looks through at once for records that changed hands: with ten million
+// it takes half a gigabyte.
+const recordRows = 1_000_000
+
 // leftRecords are the records that more than one person or programme holds versions of, with the home of the newest.
 func (a *Aggregator) leftRecords(ctx context.Context, to Position) (map[event.RecordID]home, error) {
 	if a.left != nil && a.leftAt == to {
 		return a.left, nil
 	}
+	var rows uint64
+	if err := a.each(ctx, "records", nil, func(r driver.Rows) error { return r.Scan(&rows) }); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex // of left and a.shared
 	left := map[event.RecordID]home{}
-	err := a.each(ctx, "shared_records", append(upTo(to), clickhouse.Named("threads", a.config.Threads)), func(rows driver.Rows) error {
-		var id, person uuid.UUID
-		var h home
-		if err := rows.Scan(&id, &h.programme, &person, &h.version.Micros, &h.version.Precedence); err != nil {
-			return err
-		}
-		h.person = event.Pseudonym(person)
-		if newest, ok := left[event.RecordID(id)]; !ok || newest.version.Less(h.version) {
-			left[event.RecordID(id)] = h
-		}
-		a.shared[event.RecordID(id)] = struct{}{}
-		return nil
+	err := a.inPortions(ctx, rows/recordRows+1, func(ctx context.Context, i, of uint64) error {
+		return a.each(ctx, "shared_records", slices.Concat(upTo(to), between(i, of)), func(rows driver.Rows) error {
+			var id, person uuid.UUID
+			var h home
+			if err := rows.Scan(&id, &h.programme, &person, &h.version.Micros, &h.version.Precedence); err != nil {
+				return err
+			}
+			h.person = event.Pseudonym(person)
+			mu.Lock()
+			defer mu.Unlock()
+			if newest, ok := left[event.RecordID(id)]; !ok || newest.version.Less(h.version) {
+				left[event.RecordID(id)] = h
+			}
+			a.shared[event.RecordID(id)] = struct{}{}
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 type Settings struct {
 	Interval   time.Duration `envconfig:"GAPWATCH_AGGREGATOR_INTERVAL" default:"1s"`    // shortest time between two ticks
 	Share      float64       `envconfig:"GAPWATCH_AGGREGATOR_SHARE" default:"0.75"`     // of the time, over 0 to 1
-	Threads    int           `envconfig:"GAPWATCH_AGGREGATOR_THREADS" default:"1"`      // of one query
+	Threads    int           `envconfig:"GAPWATCH_AGGREGATOR_THREADS" default:"1"`      // of ClickHouse, for a full recompute
 	Backlog    uint64        `envconfig:"GAPWATCH_AGGREGATOR_BACKLOG" default:"50000"`  // messages
 	AuditEvery time.Duration `envconfig:"GAPWATCH_AGGREGATOR_AUDIT_EVERY" default:"1h"` // 0: never
 }

@@ -6,4 +6,4 @@ SELECT person, record_id, toUnixTimestamp64Micro(time), precedence, toUInt8(stat
 FROM prevention.events
 WHERE programme = @programme AND person >= toUUID(@first) AND (@last OR person < toUUID(@beyond))
   AND (stream < @to_stream OR (stream = @to_stream AND sequence <= @to_sequence))
-SETTINGS max_threads = @threads
+SETTINGS max_threads = 1
