@@ -180,6 +180,23 @@ func TestWhatCameInAndWhatBecameOfIt(t *testing.T) {
 	r.want("made again", r.beat(h), "6 1 2 2 0")
 }
 
+// The server does not tell the consumer of messages that are deleted before it was told of them: none of them waits.
+func TestTheNewestMessagesAreDeletedUnread(t *testing.T) {
+	r := newRig(t)
+	h := r.heart(nil)
+	created := r.streams()
+	r.publish(3)
+	r.acknowledge(1)
+	r.handled(created, "stored", 1)
+	st, err := r.js.Stream(t.Context(), stream.Events)
+	r.check(err)
+	r.check(st.DeleteMsg(t.Context(), 2))
+	r.check(st.DeleteMsg(t.Context(), 3))
+	r.want("deleted", r.beat(h), "1 0 0 0 2")
+	r.handled(created, "lost", 2, 3)
+	r.want("lost", r.beat(h), "1 0 2 0 2")
+}
+
 // TestCountsAreTheSameHoweverTheyCome handles messages in any order and more than once: at every heartbeat a heart that
 // has counted along, and one that has just started, say what all rows together say.
 func TestCountsAreTheSameHoweverTheyCome(t *testing.T) {

@@ -32,7 +32,7 @@ func look(ctx context.Context, js jetstream.JetStream) (m messages, err error) {
 	info := events.CachedInfo()
 	m.created, m.first, m.last = uint64(info.Created.UnixNano()), info.State.FirstSeq, info.State.LastSeq
 	m.waiting, m.full = info.State.Msgs, stream.Fullness(info)
-	unread := m.first
+	unread, inHand := m.first, uint64(0)
 	consumer, err := events.Consumer(ctx, stream.Collector)
 	switch {
 	case err == nil:
@@ -42,7 +42,8 @@ func look(ctx context.Context, js jetstream.JetStream) (m messages, err error) {
 		if delivered := max(reading.Delivered.Stream, max(m.first, 1)-1); m.last > delivered {
 			undelivered = max(undelivered, m.last-delivered)
 		}
-		m.waiting = undelivered + uint64(reading.NumAckPending)
+		inHand = uint64(reading.NumAckPending)
+		m.waiting = undelivered + inHand
 		unread = max(unread, reading.AckFloor.Stream+1)
 	case !errors.Is(err, jetstream.ErrConsumerNotFound): // without one nobody has read anything
 		return m, fmt.Errorf("look up consumer %s: %w", stream.Collector, err)
@@ -52,7 +53,9 @@ func look(ctx context.Context, js jetstream.JetStream) (m messages, err error) {
 		switch {
 		case err == nil:
 			m.oldest = oldest.Time
-		case !errors.Is(err, jetstream.ErrMsgNotFound): // it was handled meanwhile
+		case errors.Is(err, jetstream.ErrMsgNotFound): // handled meanwhile, or the newest ones were deleted
+			m.waiting = inHand
+		default:
 			return m, fmt.Errorf("look up the oldest waiting message: %w", err)
 		}
 	}
