@@ -134,7 +134,7 @@ func judged(stored object, shipped string, wanted object) (Action, string) {
 	case len(fields) == 0:
 		return Unchanged, "as wanted"
 	case shipped == digest(stored):
-		return Update, "this version of Gapwatch has another one (" + strings.Join(fields, ", ") + ")"
+		return Update, "Gapwatch has a newer one, or other settings (" + strings.Join(fields, ", ") + ")"
 	default:
 		return PutBack, "edited by hand (" + strings.Join(fields, ", ") + ")"
 	}
