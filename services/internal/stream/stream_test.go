@@ -83,22 +83,20 @@ func TestEnsureKeepsWhatAnOperatorRaisedAndRepairsTheRest(t *testing.T) {
 }
 
 func TestEnsureRefusesWhatCannotBeMadeRight(t *testing.T) {
-	_, js := streamtest.New(t).Connect()
-	ctx := within(t, 10*time.Second)
+	ctx := within(t, time.Minute)
+	var js jetstream.JetStream
 	for _, wrong := range []jetstream.StreamConfig{
 		{Retention: jetstream.WorkQueuePolicy},
 		{Storage: jetstream.MemoryStorage},
 		{DenyDelete: true},
 	} {
+		_, js = streamtest.New(t).Connect() // its own server: one of the same name can be refused while the last is being deleted
 		wrong.Name, wrong.Subjects = stream.Events, []string{stream.EventSubjects}
 		if _, err := js.CreateStream(ctx, wrong); err != nil {
 			t.Fatal(err)
 		}
 		if err := stream.Ensure(ctx, js, stream.Options{}); !errors.Is(err, stream.ErrStream) {
 			t.Errorf("%+v: %v", wrong, err)
-		}
-		if err := js.DeleteStream(ctx, stream.Events); err != nil {
-			t.Fatal(err)
 		}
 	}
 	for _, o := range []stream.Options{{MaxAge: -1}, {MaxBytes: -2}, {DeadLetterBytes: -2}, {GapBytes: -2}, {Replicas: 6}, {Duplicates: -1}} {
