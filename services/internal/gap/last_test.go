@@ -23,7 +23,7 @@ func (w *world) named() {
 	}
 }
 
-// behind are the rows of the view: those that are behind, and how many there are of each sentence's kind.
+// behind are the rows of the view that are behind.
 func (w *world) behind() []string {
 	w.t.Helper()
 	return w.lines(`SELECT concat(code, ' ', toString(quintile), ' ', ifNull(toString(against), 'none'), ' ', sentence) AS line FROM reporting.behind WHERE is_behind ORDER BY code, quintile`)
@@ -44,7 +44,7 @@ func TestAQuintileThatIsBehindTheSeasonBefore(t *testing.T) {
 	k := w.keeper(nil)
 	w.tick(k)
 	w.want("behind", w.behind(), "X07000003 1 2024-01-02 Flu vaccination, 65 and over in Place 3, quintile 1 (most deprived, Core20): 15.6 % on 24 Jan 2025, 22.8 % on 2 Jan 2024: 7.2 points behind.")
-	every := fmt.Sprint(5 * (allPlaces + 1 + 0)) // places and their system
+	every := fmt.Sprint(5 * (allPlaces + 1)) // places and their system
 	w.want("rows", w.lines(`SELECT toString(count()) AS line FROM reporting.behind WHERE expected IS NOT NULL AND level IN ('place', 'system')`), every)
 
 	// It is in again: the row stays and says so. The season is over: nothing is behind any more.
@@ -120,7 +120,7 @@ func TestChecksAreComparedWithTheSameDayOfTheWeekAYearEarlier(t *testing.T) {
 	seasons[programme.RollingSeason] = p.HistoryFrom
 	w.set = programme.NewSet(2025, p)
 	w.named()
-	w.publish(programme.RollingSeason, func(_, quintile int) people {
+	w.publish(programme.RollingSeason, func(int, int) people {
 		return people{10_000, func(day int) uint32 { return map[int]uint32{0: 500, 389: 700, 390: 50}[day] }}
 	})
 	w.tick(w.keeper(nil))
