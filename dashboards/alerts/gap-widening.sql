@@ -7,7 +7,7 @@ SELECT seasons.programme AS programme, seasons.programme_name AS programme_name,
        multiIf(
            seasons.over, concat(what, ': season ', seasons.season, ' is over and no longer watched. An alert that ends now ends for that reason, not because the gap has narrowed.',
                if(judged.sentence = '', '', concat(' Last verdict: ', judged.verdict, '. ', judged.sentence))),
-           judged.sentence = '', concat(what, ': no verdict yet.'),
+           judged.sentence = '', concat(what, ': no verdict yet. That does not mean that the gap has not widened.'),
            judged.verdict = 'not enough data', concat(judged.sentence, ' The gap is not called widening; that does not mean that it has narrowed.'),
            judged.sentence) AS sentence,
        toFloat64(if(judged.verdict = 'widening' AND NOT seasons.over, greatest(round(100 * ifNull(judged.change, 0), 1), 0.1), 0)) AS points
