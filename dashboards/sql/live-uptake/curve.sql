@@ -7,6 +7,7 @@ WITH
     isNull(about.2) AS rolling,
     if(rolling, today_known - 364, about.1) AS first_day,
     ifNull(about.2, today_known) AS last_day,
+    ifNull(about.3, first_day - 1) AS complete_day, -- none yet: all are provisional
     if(rolling, ${season:sqlstring}, about.4) AS before_season,
     if(rolling, 365, ifNull(about.5, 0)) AS before_ahead,
     (SELECT any(target) FROM reporting.programmes WHERE programme = ${programme:sqlstring}) AS aim
@@ -16,15 +17,15 @@ SELECT 86400000. * toInt32(shown_day) + 43200000 AS "Day",
        maxIf(u3, NOT past AND shown_day <= about.3) AS "3",
        maxIf(u4, NOT past AND shown_day <= about.3) AS "4",
        maxIf(u5, NOT past AND shown_day <= about.3) AS "5 least deprived",
-       maxIf(u1, NOT past AND shown_day >= about.3) AS "1 most deprived, provisional",
-       maxIf(u2, NOT past AND shown_day >= about.3) AS "2, provisional",
-       maxIf(u3, NOT past AND shown_day >= about.3) AS "3, provisional",
-       maxIf(u4, NOT past AND shown_day >= about.3) AS "4, provisional",
-       maxIf(u5, NOT past AND shown_day >= about.3) AS "5 least deprived, provisional",
+       maxIf(u1, NOT past AND shown_day >= complete_day) AS "1 most deprived, provisional",
+       maxIf(u2, NOT past AND shown_day >= complete_day) AS "2, provisional",
+       maxIf(u3, NOT past AND shown_day >= complete_day) AS "3, provisional",
+       maxIf(u4, NOT past AND shown_day >= complete_day) AS "4, provisional",
+       maxIf(u5, NOT past AND shown_day >= complete_day) AS "5 least deprived, provisional",
        maxIf(u1, past) AS "1, season before",
        maxIf(u5, past) AS "5, season before",
        aim AS "Target",
-       if(countIf(NOT past AND isNotNull(u)) > 0 AND shown_day > about.3, 1, NULL) AS "Provisional days"
+       if(countIf(NOT past AND isNotNull(u)) > 0 AND shown_day > complete_day, 1, NULL) AS "Provisional days"
 FROM
 (
     SELECT first_day + number AS shown_day, false AS past, NULL AS u, NULL AS u1, NULL AS u2, NULL AS u3, NULL AS u4, NULL AS u5

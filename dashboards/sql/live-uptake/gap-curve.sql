@@ -9,6 +9,7 @@ WITH
     isNull(about.2) AS rolling,
     if(rolling, today_known - 364, about.1) AS first_day,
     ifNull(about.2, today_known) AS last_day,
+    ifNull(about.3, first_day - 1) AS complete_day, -- none yet: all are provisional
     if(rolling, ${season:sqlstring}, about.4) AS before_season,
     if(rolling, 365, ifNull(about.5, 0)) AS before_ahead,
     (SELECT 100 * any(ceiling) FROM reporting.programmes WHERE programme = ${programme:sqlstring}) AS limit_points
@@ -16,10 +17,10 @@ SELECT 86400000. * toInt32(shown_day) + 43200000 AS "Day",
        100 * maxIf(points, NOT past AND shown_day <= about.3) AS "Gap",
        100 * maxIf(low, NOT past AND shown_day <= about.3) AS "95 % interval, low",
        100 * maxIf(high, NOT past AND shown_day <= about.3) AS "95 % interval, high",
-       100 * maxIf(points, NOT past AND shown_day >= about.3) AS "Gap, provisional",
+       100 * maxIf(points, NOT past AND shown_day >= complete_day) AS "Gap, provisional",
        100 * maxIf(points, past) AS "Season before",
        limit_points AS "Alert above",
-       if(countIf(NOT past AND isNotNull(points)) > 0 AND shown_day > about.3, 1, NULL) AS "Provisional days"
+       if(countIf(NOT past AND isNotNull(points)) > 0 AND shown_day > complete_day, 1, NULL) AS "Provisional days"
 FROM
 (
     SELECT first_day + number AS shown_day, false AS past, NULL AS points, NULL AS low, NULL AS high

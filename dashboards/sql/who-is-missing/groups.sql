@@ -1,6 +1,6 @@
--- Every ethnic group and quintile: most people short of the target first, what is withheld last. (greatest passes over nulls: 0 for a withheld cell.)
+-- Every ethnic group and quintile: most people short of the target first, what is withheld last. (greatest passes over nulls: 0 for a withheld cell, or without a target.)
 SELECT ethnicity_label AS "Ethnic group", transform(quintile, [1, 5], ['1 most deprived', '5 least deprived'], toString(quintile)) AS "Deprivation",
-       if(eligible IS NULL OR covered IS NULL, NULL, toUInt64(ceil(greatest(eligible * aim - covered, 0)))) AS "Short of target",
+       if(eligible IS NULL OR covered IS NULL OR aim IS NULL, NULL, toUInt64(ceil(greatest(eligible * aim - covered, 0)))) AS "Short of target",
        if(eligible >= covered, eligible - covered, NULL) AS "Not covered", covered AS "Covered", eligible AS "Eligible", uptake AS "Uptake",
        multiIf(withheld = 'no denominator', 'no denominator',
                withheld = 'nearly all', 'nearly all (small numbers)',

@@ -1,0 +1,12 @@
+INSERT INTO prevention.geographies (level, code, name, place, system, region, generation) VALUES
+('system', 'S1', 'Sys', '', 'S1', '', 1), ('place', 'P1', 'One', 'P1', 'S1', '', 1);
+INSERT INTO prevention.completeness (programme, as_of, lag, basis, quintile_lags, last_complete, learnt_at) VALUES
+('flu', today(), 4, 'learnt', [4, 4, 3, 2, 0], today() - 4, now64(3));
+INSERT INTO prevention.gap_days (programme, season, level, code, fifths, day, id, gap, gap_low, gap_high, all_covered, all_eligible, shown_covered, shown_eligible, uptake) VALUES
+('flu', 'now', 'system', 'S1', 'national', today() - 2, 1, NULL, NULL, NULL, 0, 1000, [0, 0, 0, 0, 0, 0], [0, 200, 200, 200, 200, 200], [NULL, 0, 0, 0, 0, 0]),
+('flu', 'now', 'place', 'P1', 'national', today() - 1, 1, 0.24, 0.21, 0.27, 500, 1000, [0, 100, 100, 100, 100, 100], [0, 200, 200, 200, 200, 200], [NULL, 0.5, 0.51, 0.52, 0.53, 0.54]),
+('flu', 'last', 'place', 'P1', 'national', today() - 60, 1, NULL, NULL, NULL, 1005, 1000, [0, 205, 200, 200, 200, 200], [0, 200, 200, 200, 200, 200], [NULL, 1.025, 1, 1, 1, 1]);
+INSERT INTO prevention.ethnicity_weeks (programme, season, day, place, system, quintile, ethnicity, id, covered, eligible, withheld, uptake) VALUES
+('flu', 'last', toStartOfWeek(today() - 60, 0), 'P1', 'S1', 1, 'A', 1, 20, 100, '', 0.2);
+INSERT INTO prevention.judged VALUES
+('flu', 'last', 'place', 'P1', today() - 60, 'national', 'widening', today() - 60, 0, '', 'last season', today() - 425, 'Said of last season.', true, 0.13, 0.04, 0.02, 0.06, 0.02, 0.1, 1)
