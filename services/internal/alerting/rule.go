@@ -21,7 +21,7 @@ type Rule struct {
 	UID           string            `yaml:"uid"`   // starts with gapwatch-
 	Title         string            `yaml:"title"` // becomes the label alertname
 	Group         string            `yaml:"group"`
-	Every         time.Duration     `yaml:"every"`           // between evaluations, of the whole group; whole tens of seconds
+	Every         time.Duration     `yaml:"every"`           // between evaluations, of the whole group; whole tens of seconds, at least a minute
 	For           time.Duration     `yaml:"for"`             // how long the number must be above before the alert fires
 	KeepFiringFor time.Duration     `yaml:"keep_firing_for"` // how long it must not be above before the alert ends
 	Above         float64           `yaml:"above"`           // the number that must be exceeded
@@ -101,10 +101,10 @@ func (r Rule) validate() error {
 		return fmt.Errorf("uid %q: must be gapwatch- and lower-case letters, digits and hyphens, at most 40", r.UID)
 	case r.Title == "" || r.Group == "" || r.Description == "" || r.Dashboard == "":
 		return errors.New("title, group, description and dashboard must be set")
-	case r.Every < 10*time.Second || r.Every%(10*time.Second) != 0:
-		return fmt.Errorf("every %v: must be whole tens of seconds", r.Every)
-	case r.For <= 0 || r.For%r.Every != 0:
-		return fmt.Errorf("for %v: must be a multiple of every (%v), at least once", r.For, r.Every)
+	case r.Every < time.Minute || r.Every%(10*time.Second) != 0: // under a minute an alert can end because ClickHouse hangs
+		return fmt.Errorf("every %v: must be whole tens of seconds, at least a minute", r.Every)
+	case r.For < 0 || r.For%r.Every != 0:
+		return fmt.Errorf("for %v: must be a multiple of every (%v), or 0s", r.For, r.Every)
 	case r.KeepFiringFor < 0:
 		return fmt.Errorf("keep_firing_for %v: must not be negative", r.KeepFiringFor)
 	case r.Severity != "" && r.Severity != "warning" && r.Severity != "critical":
