@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -35,7 +36,8 @@ func (p *Provisioner) Keep(ctx context.Context) error {
 }
 
 func (p *Provisioner) report(plan *Plan, err error) {
-	if plan != nil && err == nil {
+	var unhealthy *UnhealthyError
+	if plan != nil && (err == nil || errors.As(err, &unhealthy)) { // what was put back is said also while ClickHouse is away
 		for _, i := range plan.Items {
 			if i.Action == PutBack {
 				p.Log.Warn("put back", "what", i.Kind, "name", i.Name, "uid", i.UID, "why", i.Why)
@@ -46,7 +48,7 @@ func (p *Provisioner) report(plan *Plan, err error) {
 				p.metrics.changes.WithLabelValues(string(i.Action), i.Kind).Inc()
 			}
 		}
-		if plan.Changes() > 0 || !p.state.seen() {
+		if err == nil && (plan.Changes() > 0 || !p.state.seen()) {
 			p.Log.Info("Grafana is as wanted", "grafana", plan.Grafana, "changed", plan.Changes())
 			for _, n := range plan.Notes {
 				p.Log.Info("note", "note", n)

@@ -87,11 +87,26 @@ func TestKeep(t *testing.T) {
 	if err := p.Ready(context.Background()); err != nil {
 		t.Errorf("not ready: %v", err)
 	}
+	g.proxy.fail(func(r *http.Request) *answer {
+		if strings.HasPrefix(r.URL.Path, "/api/datasources/") && strings.HasSuffix(r.URL.Path, "/health") {
+			return &answer{http.StatusBadRequest, kindJSON, `{"status": "ERROR", "message": "failed to create ClickHouse client"}`}
+		}
+		return nil
+	})
+	g.do("PUT", "/api/folders/"+g.names.Folder, `{"title": "Mine", "overwrite": true}`)
+	ticks <- time.Time{}
+	pass(time.Minute)
+	if err := p.Ready(context.Background()); ExitCode(err) != ExitUnhealthy {
+		t.Errorf("ClickHouse is away, ready says %v", err)
+	}
+	if n := counted(t, registry, "gapwatch_provisioner_changes_total", "put back"); n != 2 {
+		t.Errorf("%v put back, the second while ClickHouse was away", n)
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if wanted, failed := counted(t, registry, "gapwatch_provisioner_passes_total", "wanted"), counted(t, registry, "gapwatch_provisioner_passes_total", "failed"); wanted != 3 || failed != 1 {
+	if wanted, failed := counted(t, registry, "gapwatch_provisioner_passes_total", "wanted"), counted(t, registry, "gapwatch_provisioner_passes_total", "failed"); wanted != 3 || failed != 2 {
 		t.Errorf("%v passes ended as wanted, %v failed", wanted, failed)
 	}
 }
