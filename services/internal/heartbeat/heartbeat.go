@@ -144,7 +144,7 @@ func (h *Heart) take(ctx context.Context) (*beat, error) {
 	if found.missing > m.waiting {
 		open = max(open, found.missing-m.waiting)
 	}
-	b.unaccounted = int64(open + found.here.lost)
+	b.unaccounted = int64(open + found.all.lost) // so that taking lost off leaves what is open, also after a stream was made again
 	if !m.oldest.IsZero() {
 		b.oldest = max(0, b.taken.Sub(m.oldest))
 	}
