@@ -44,9 +44,9 @@ CREATE TABLE IF NOT EXISTS prevention.arrivals
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (provider, hour)
-TTL hour + INTERVAL 90 DAY
+TTL hour + INTERVAL 150 DAY
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
-COMMENT 'Hours of the last 90 days with events, by provider.';
+COMMENT 'Hours of the last 150 days with events, by provider: 90 that a provider is shown for, and the 56 before its last event.';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS prevention.arrivals_from_events TO prevention.arrivals AS
 SELECT provider, toStartOfHour(received, 'UTC') AS hour, min(received) AS first, max(received) AS last
@@ -54,7 +54,7 @@ FROM prevention.events GROUP BY provider, hour;
 
 INSERT INTO prevention.arrivals (provider, hour, first, last)
 SELECT provider, toStartOfHour(received, 'UTC') AS hour, min(received), max(received)
-FROM prevention.events WHERE received > now() - INTERVAL 90 DAY GROUP BY provider, hour;
+FROM prevention.events WHERE received > now() - INTERVAL 150 DAY GROUP BY provider, hour;
 
 -- How the feed is, every 15 seconds. Written by services/internal/heartbeat; of two aggregators the later row stays.
 CREATE TABLE IF NOT EXISTS prevention.heartbeats
@@ -211,7 +211,7 @@ COMMENT 'How the feed is now: exactly one row, always, also when nothing runs.';
 CREATE VIEW IF NOT EXISTS reporting.providers
 (
     provider          LowCardinality(String) COMMENT 'ODS code of who did what the events say. Empty = events that do not say.',
-    first_event       DateTime64(3, 'UTC') COMMENT 'When the first of its events came in (UTC); hours are kept for 90 days.',
+    first_event       DateTime64(3, 'UTC') COMMENT 'When the first of its events came in (UTC); hours are kept for 150 days.',
     last_event        DateTime64(3, 'UTC') COMMENT 'When the last of its events came in (UTC).',
     quiet_hours       UInt32 COMMENT 'Clock hours from that of the last event to now.',
     pauses            UInt32 COMMENT 'How many pauses are known: steps from one hour with events to the next one, in the 56 days up to the last event.',
@@ -226,11 +226,11 @@ SELECT arrived.provider AS provider, arrived.first_event AS first_event, arrived
        if(pauses < 20, NULL, arraySort(gaps)[least(pauses, intDiv(pauses * 99, 100) + 1)]) AS usual_pause_hours,
        CAST(ifNull(quiet_hours > usual_pause_hours, false), 'Bool') AS silent,
        concat(if(provider = '', 'Events without a provider: ', format('Provider {}: ', provider)),
-              if(silent, format('silent for {} hours', toString(quiet_hours)), 'not silent'), ', the last event came in on ', plain(last_event), '; ',
+              multiIf(silent, format('silent for {} hours', toString(quiet_hours)), isNull(usual_pause_hours), format('quiet for {} hours', toString(quiet_hours)), 'not silent'), ', the last event came in on ', plain(last_event), '; ',
               if(isNull(usual_pause_hours), 'how long it usually pauses is not known yet.',
                  format('99 of 100 pauses take at most {} hours.', toString(assumeNotNull(usual_pause_hours))))) AS sentence
 FROM (SELECT provider, min(hours.first) AS first_event, max(hours.last) AS last_event, arraySort(groupUniqArray(hours.hour)) AS hours
-      FROM prevention.arrivals AS hours GROUP BY provider) AS arrived
+      FROM prevention.arrivals AS hours GROUP BY provider HAVING last_event > now64(3, 'UTC') - INTERVAL 90 DAY) AS arrived
 ARRAY JOIN [arrayMap(pause -> toUInt32(pause), arrayPopFront(arrayMap(seconds -> intDiv(seconds, 3600),
        arrayDifference(arrayMap(hour -> toUnixTimestamp(hour), arrayFilter(hour -> hour >= arrived.hours[-1] - 56 * 86400, arrived.hours))))))] AS gaps
 SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''

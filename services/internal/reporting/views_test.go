@@ -171,11 +171,12 @@ Flu	2026-27	2026-10-01	2027-03-31	true	false	2026-11-18	2026-11-15	2025-26	365`}
 		"providers, silent by their own pauses": {
 			`SELECT provider, quiet_hours, pauses, usual_pause_hours, silent, replaceRegexpOne(sentence, 'on .* UTC', 'then'), dateDiff('hour', last_event, now()) = quiet_hours, dateDiff('hour', first_event, last_event)
 			 FROM reporting.providers ORDER BY provider`,
-			`	1680	17	\N	false	Events without a provider: not silent, the last event came in then; how long it usually pauses is not known yet.	1	408
+			`	1680	17	\N	false	Events without a provider: quiet for 1680 hours, the last event came in then; how long it usually pauses is not known yet.	1	408
 SYNA	5	43	12	false	Provider SYNA: not silent, the last event came in then; 99 of 100 pauses take at most 12 hours.	1	54
 SYNB	3	26	1	true	Provider SYNB: silent for 3 hours, the last event came in then; 99 of 100 pauses take at most 1 hours.	1	26
-SYNC	900	9	\N	false	Provider SYNC: not silent, the last event came in then; how long it usually pauses is not known yet.	1	9
-SYND	700	29	24	true	Provider SYND: silent for 700 hours, the last event came in then; 99 of 100 pauses take at most 24 hours.	1	1440`},
+SYNC	900	9	\N	false	Provider SYNC: quiet for 900 hours, the last event came in then; how long it usually pauses is not known yet.	1	9
+SYND	700	29	24	true	Provider SYND: silent for 700 hours, the last event came in then; 99 of 100 pauses take at most 24 hours.	1	1440
+SYNE	2100	56	24	true	Provider SYNE: silent for 2100 hours, the last event came in then; 99 of 100 pauses take at most 24 hours.	1	1344`},
 		"dead letters, each once and in its first hour": {
 			`SELECT dateDiff('hour', hour, now()), reason, field, letters FROM reporting.dead_letters WHERE hour < now() - INTERVAL 2 HOUR ORDER BY hour, reason`,
 			"49\tbad LSOA\tdata.lsoa\t2\n5\tnot JSON\tpayload\t1\n5\tnot recorded\t\t1"},
