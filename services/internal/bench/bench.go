@@ -56,6 +56,7 @@ type run struct {
 	Config
 	set    *programme.Set
 	engine *engine.Process
+	lib    string // the engine's library
 	conn   driver.Conn
 	nc     *nats.Conn
 	js     jetstream.JetStream
@@ -76,17 +77,14 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		return Result{}, err
 	}
 	defer server.Stop()
-	if r.engine, err = engine.Start(ctx, engine.Options{DataDir: filepath.Join(c.Dir, "clickhouse"), LibPath: lib, Logger: c.Log}); err != nil {
+	r.lib = lib
+	if err := r.startEngine(ctx); err != nil {
 		return Result{}, err
 	}
-	defer r.engine.Stop()
+	defer func() { r.stopEngine() }()
 	if err := store.Migrate(ctx, r.engine.URL()); err != nil {
 		return Result{}, err
 	}
-	if r.conn, err = store.Open(r.engine.URL()); err != nil {
-		return Result{}, err
-	}
-	defer r.conn.Close() //nolint:errcheck // the engine stops next
 	if r.nc, r.js, err = stream.Connect(stream.ConnectOptions{URL: server.URL(), Name: "bench", Logger: c.Log}); err != nil {
 		return Result{}, err
 	}
@@ -246,6 +244,21 @@ func poll(ctx context.Context, ask func() (bool, error)) error {
 	}
 }
 
+func (r *run) startEngine(ctx context.Context) (err error) {
+	if r.engine, err = engine.Start(ctx, engine.Options{DataDir: filepath.Join(r.Dir, "clickhouse"), LibPath: r.lib, Logger: r.Log}); err != nil {
+		return err
+	}
+	r.conn, err = store.Open(r.engine.URL())
+	return err
+}
+
+func (r *run) stopEngine() {
+	if r.conn != nil {
+		r.conn.Close() //nolint:errcheck // the engine stops next
+	}
+	r.engine.Stop()
+}
+
 func (r *run) season(ctx context.Context) error {
 	if err := country(ctx, r.conn); err != nil {
 		return err
@@ -259,7 +272,8 @@ func (r *run) season(ctx context.Context) error {
 }
 
 // rollup measures the first publication of the season, which reads every event and writes every cell, and the plainest
-// exact count of the same people on the same parts, twice each way round: the second of each is taken.
+// exact count of the same people on the same parts, of which the second of two is taken. The engine starts anew in between:
+// memory that it still holds from the count would hide what the roll-up takes.
 func (r *run) rollup(ctx context.Context) error {
 	var uniq time.Duration
 	for range 2 {
@@ -271,7 +285,11 @@ func (r *run) rollup(ctx context.Context) error {
 		}
 		uniq = time.Since(started)
 	}
-	var err error
+	r.stopEngine()
+	err := r.startEngine(ctx)
+	if err != nil {
+		return err
+	}
 	if r.aggregator, err = rollup.New(rollup.Config{ClickHouse: r.conn, Programmes: r.set, Threads: 2, Log: r.Log}); err != nil {
 		return err
 	}

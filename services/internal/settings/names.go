@@ -32,7 +32,7 @@ var Names = []Name{
 	{"GAPWATCH_COLLECTOR_STOP_TIMEOUT", "how long the batch in hand may take when the collector is told to stop"},
 	{"GAPWATCH_AGGREGATOR_INTERVAL", "shortest time between the starts of two roll-ups"},
 	{"GAPWATCH_AGGREGATOR_SHARE", "share of the time that roll-ups may take, over 0 to 1"},
-	{"GAPWATCH_AGGREGATOR_THREADS", "threads that one query of a roll-up may use"},
+	{"GAPWATCH_AGGREGATOR_THREADS", "ClickHouse threads that a full recompute may use"},
 	{"GAPWATCH_AGGREGATOR_BACKLOG", "new messages from which on a roll-up reads everybody and not only those concerned"},
 	{"GAPWATCH_AGGREGATOR_AUDIT_EVERY", "time between two audits, 0 for none"},
 	{"GAPWATCH_GAP_INTERVAL", "shortest time between two looks at what follows from new counts: measures, verdicts"},
