@@ -4,7 +4,8 @@ WITH concat(seasons.programme_name, ' in ', areas.name) AS what
 SELECT seasons.programme AS programme, seasons.programme_name AS programme_name, seasons.season AS season,
        areas.level AS level, areas.code AS code, areas.name AS geography, areas.system_code AS system,
        multiIf(
-           seasons.over OR NOT seasons.newest, concat(what, ': season ', seasons.season, ' is over and no longer watched. An alert that ends now ends for that reason, not because the counts were put right.'),
+           seasons.over, concat(what, ': season ', seasons.season, ' is over and no longer watched. An alert that ends now ends for that reason, not because the counts were put right.'),
+           NOT seasons.newest, concat(what, ': season ', seasons.season, ' is no longer the newest and not watched. An alert that ends now ends for that reason, not because the counts were put right.'),
            broken.sentence = '', concat(what, ': no more people are covered than are eligible.'),
            broken.sentence) AS sentence,
        toFloat64(round(100 * broken.figure, 1)) AS percent

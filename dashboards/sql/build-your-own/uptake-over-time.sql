@@ -1,4 +1,5 @@
--- Uptake by quintile, day by day, in the newest season.
+-- Uptake by quintile, day by day, in the newest season. Complete days
+-- only: the records of later days are still coming in.
 -- The days are those of the dashboard's time range.
 SELECT toDateTime(day, 'UTC') AS time,
        uptake_1 AS "1 most deprived",
@@ -14,5 +15,6 @@ WHERE programme = ${programme:sqlstring}
   AND level IN ('place', 'system')
   AND code = ${place:sqlstring}
   AND fifths = 'national'
+  AND complete
   AND $__timeFilter(day)
 ORDER BY time

@@ -9,23 +9,26 @@ SELECT multiIf(
     concat(
         if(flagged_eligible + other_eligible = 0, '',
            concat('The neighbourhoods of ', area, printf(' together have %.1f %%', 100 * (flagged_covered + other_covered) / (flagged_eligible + other_eligible)), ' (week to ', week_text, '). ')),
-        if(empty(worst), 'All neighbourhoods are withheld (small numbers). ',
+        if(empty(worst), 'No neighbourhood has a figure. ',
            concat('Furthest behind: ', arrayStringConcat(arrayMap(n -> concat(n.2, printf(' (%.1f %%)', 100 * n.1)), worst), ', '), '. ')),
         multiIf(flagged = 0, 'None is on a loaded list such as "left behind".',
                 flagged_eligible = 0 OR other_eligible = 0, concat(toString(flagged), ' on a loaded list (', list_names, ').'),
                 concat('The ', toString(flagged), ' on a loaded list (', list_names, printf(') have %.1f %%', 100 * flagged_covered / flagged_eligible),
                        printf(', the others %.1f %%.', 100 * other_covered / other_eligible))),
-        if(no_figure = 0, '', concat(' Withheld (small numbers): ', toString(no_figure), ' of ', toString(counted), '.')))) AS "In short"
+        if(small = 0, '', concat(' Withheld (small numbers): ', toString(small), ' of ', toString(counted), '.')),
+        if(nobody = 0, '', concat(' Without a denominator: ', toString(nobody), ' of ', toString(counted), '.')))) AS "In short"
 FROM
 (
-    SELECT count() AS counted, countIf(uptake IS NULL) AS no_figure, trimLeft(formatDateTime(week, '%e %b %Y')) AS week_text,
+    SELECT count() AS counted,
+           countIf(withheld IN ('suppressed', 'hidden', 'nearly all') OR (withheld = '' AND eligible IS NULL)) AS small,
+           countIf(withheld = 'no denominator' OR (withheld = '' AND eligible = 0)) AS nobody, trimLeft(formatDateTime(week, '%e %b %Y')) AS week_text,
            countIf(flags != '') AS flagged, arrayStringConcat(arraySort(groupUniqArrayIf(flags, flags != '')), ', ') AS list_names,
            ifNull(sumIf(people, flags != ''), 0) AS flagged_covered, ifNull(sumIf(eligible, flags != '' AND people IS NOT NULL), 0) AS flagged_eligible,
            ifNull(sumIf(people, flags = ''), 0) AS other_covered, ifNull(sumIf(eligible, flags = '' AND people IS NOT NULL), 0) AS other_eligible,
            arraySlice(arraySort(groupArrayIf((assumeNotNull(uptake), name), uptake IS NOT NULL)), 1, 3) AS worst
     FROM
     (
-        SELECT name, flags, eligible, uptake,
+        SELECT name, flags, eligible, uptake, withheld,
                multiIf(eligible IS NULL, NULL, withheld = 'nearly all', greatest(toInt64(eligible) - 4, 0), withheld = 'suppressed', if(eligible > 12, 4, NULL), toInt64(covered)) AS people
         FROM reporting.neighbourhoods
         WHERE programme = ${programme:sqlstring} AND season = ${season:sqlstring} AND day = week AND code != ''

@@ -2,7 +2,8 @@
 -- the programme's limit by more than chance makes, then the rest by change. The last change that was published stands beside what is known now.
 WITH
     ifNull(if(now.fifths = 'local', measured.low_local, measured.low_national) > now.ceiling, false) AS too_wide,
-    coalesce(now.gap, if(now.fifths = 'local', measured.gap_local, measured.gap_national)) AS gap_shown, -- withheld beside a verdict, it may still be shown by itself
+    if(now.fifths = 'local', measured.gap_local, measured.gap_national) AS gap_rounded, -- withheld beside a verdict, it may still be shown by itself
+    if(now.day = measured.at, coalesce(now.gap, gap_rounded), coalesce(gap_rounded, now.gap)) AS gap_shown, -- of the day of its interval
     now AS
     (
         SELECT programme, programme_name, season, level, code, name, day, over, verdict, since, fifths, gap, change, needed, ceiling, figures_shown, missing
@@ -18,7 +19,7 @@ WITH
     ),
     measured AS
     (
-        SELECT programme, season, code, anyIf(short_to_target, fifths = 'national') AS short,
+        SELECT programme, season, code, any(day) AS at, anyIf(short_to_target, fifths = 'national') AS short,
                anyIf(gap_low, fifths = 'national') AS low_national, anyIf(gap_low, fifths = 'local') AS low_local,
                anyIf(gap, fifths = 'national') AS gap_national, anyIf(gap, fifths = 'local') AS gap_local
         FROM reporting.gap

@@ -150,6 +150,8 @@ func TestEveryGeographyAlwaysHasARow(t *testing.T) {
 	set := programme.NewSet(2025,
 		&programme.Programme{ID: "flu", Name: "Flu", Kind: programme.Seasonal, HistoryFrom: today - 800, Limits: limits,
 			Seasons: []programme.Season{season("gone", today-800, today-600), season("last", today-250, today-60), season("now", today-50, today+100)}},
+		&programme.Programme{ID: "pox", Name: "Pox", Kind: programme.Seasonal, HistoryFrom: today - 800, Limits: limits,
+			Seasons: []programme.Season{season("before", today-250, today-20), season("after", today-10, today+100)}},
 		&programme.Programme{ID: "checks", Name: "Checks", Kind: programme.Rolling, HistoryFrom: today - 800, Limits: limits})
 	if err := reporting.WriteProgrammes(ctx, conn, set, time.Now()); err != nil {
 		t.Fatal(err)
@@ -166,8 +168,8 @@ func TestEveryGeographyAlwaysHasARow(t *testing.T) {
 		}
 	}
 	ask := asker(t, process.URL())
-	// Programmes and seasons: flu now, flu of the season that is over since lately, checks. Not the one gone for long.
-	for file, rows := range map[string]int{"gap-widening": 3 * 5, "gap-above-ceiling": 3 * 5, "uptake-over-100": 3 * 5, "quintile-behind": 3 * 5 * 5} {
+	// Programmes and seasons: flu now, flu of the season that is over since lately, pox now and of the season that is not the newest, checks. Not the one gone for long.
+	for file, rows := range map[string]int{"gap-widening": 5 * 5, "gap-above-ceiling": 5 * 5, "uptake-over-100": 5 * 5, "quintile-behind": 5 * 5 * 5} {
 		if a := ask(file); len(a.Data) != rows {
 			t.Errorf("%s has %d rows, not %d", file, len(a.Data), rows)
 		}
@@ -196,6 +198,8 @@ func TestEveryGeographyAlwaysHasARow(t *testing.T) {
 		{"quintile-behind", "flu", "now", "P1", "3", 0, []string{"withheld", "does not mean that it has caught up"}, "warning"},
 		{"quintile-behind", "flu", "now", "P4", "5 least deprived", 0, []string{"nothing is known yet"}, "warning"},
 		{"quintile-behind", "flu", "last", "P1", "1 most deprived", 0, []string{"season last is over", "not because the quintile has caught up"}, "warning"},
+		{"quintile-behind", "pox", "before", "P1", "2", 0, []string{"season before is no longer the newest and not watched"}, "warning"},
+		{"uptake-over-100", "pox", "before", "P1", "", 0, []string{"season before is no longer the newest and not watched"}, ""},
 		{"uptake-over-100", "flu", "now", "P2", "", 104, []string{"more people are covered than are eligible"}, ""},
 		{"uptake-over-100", "flu", "last", "P1", "", 0, []string{"season last is over", "not because the counts were put right"}, ""},
 		{"uptake-over-100", "flu", "now", "P1", "", 0, []string{"no more people are covered than are eligible"}, ""},

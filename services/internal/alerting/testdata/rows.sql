@@ -3,7 +3,7 @@ INSERT INTO prevention.geographies (level, code, name, place, system, region, ge
 ('place', 'P3', 'Three', 'P3', 'S1', '', 1), ('place', 'P4', 'Four', 'P4', 'S1', '', 1), ('region', 'R1', 'Shire', '', '', 'R1', 1),
 ('neighbourhood', 'N1', 'Top', 'P1', 'S1', '', 1);
 INSERT INTO prevention.completeness (programme, as_of, lag, basis, quintile_lags, last_complete, learnt_at) VALUES
-('flu', today(), 4, 'learnt', [4, 4, 3, 2, 0], today() - 4, now64(3)), ('checks', today(), 7, 'learnt', [7, 7, 7, 7, 7], today() - 7, now64(3));
+('flu', today(), 4, 'learnt', [4, 4, 3, 2, 0], today() - 4, now64(3)), ('pox', today(), 4, 'learnt', [4, 4, 3, 2, 0], today() - 4, now64(3)), ('checks', today(), 7, 'learnt', [7, 7, 7, 7, 7], today() - 7, now64(3));
 INSERT INTO prevention.judged VALUES
 ('flu', 'now', 'place', 'P1', today() - 4, 'national', 'widening', today() - 4, 0, '', 'last season', today() - 369, 'Flu in One: the gap is 14.3 points.', true, 0.143, 0.043, 0.02, 0.06, 0.02, 0.1, 1),
 ('flu', 'now', 'place', 'P2', today() - 4, 'local', 'not enough data', today() - 4, 0, 'would take 5', 'last season', today() - 369, 'Flu in Two: not enough data for a verdict: it would take 5.', true, 0.1, 0.01, -0.04, 0.06, 0.05, 0.1, 1),
