@@ -1,11 +1,13 @@
 // Package grafanacheck runs the query of every panel, variable, annotation and alert rule and looks at what comes back: through
 // a real Grafana and its ClickHouse plugin ([Run]), or straight against ClickHouse, with variables and macros put in as Grafana
 // would ([Direct]). A panel with an error or with nothing to show is a finding; so is a rule whose answer Grafana could not turn
-// into alerts, a geography without a row in it, and a widening alert for any place but the one that widens in the demo.
+// into alerts, a geography without a row in it, and an alert about the gap or the uptake of any place but the one that widens in
+// the demo.
 package grafanacheck
 
 import (
 	"context"
+	_ "embed" // the query
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,14 +119,21 @@ func (c *checker) run(ctx context.Context, boards []dashboards.Dashboard, groups
 	return nil
 }
 
+// placeQuery looks up the place that widens.
+//
+//go:embed place.sql
+var placeQuery string
+
 // place is the values of variables that show the place that widens; nil if there is none to expect.
 func (c *checker) place(ctx context.Context) (map[string]string, error) {
 	if c.expected == nil {
 		return nil, nil
 	}
-	t, err := c.store.ask(ctx, "SELECT areas.code AS code, areas.system_code AS system, seasons.season AS season FROM reporting.geographies AS areas "+
-		"CROSS JOIN reporting.seasons AS seasons WHERE areas.level = 'place' AND areas.name = "+quoted(c.expected.Place)+
-		" AND seasons.newest AND seasons.programme = "+quoted(c.expected.Programme), span{c.now.Add(-time.Hour), c.now})
+	sql, err := interpolate(placeQuery, map[string]string{"place": c.expected.Place, "programme": c.expected.Programme})
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.store.ask(ctx, sql, span{c.now.Add(-time.Hour), c.now})
 	if err != nil {
 		return nil, fmt.Errorf("look for the place that widens: %w", err)
 	}
@@ -257,41 +266,47 @@ func (c *checker) rules(ctx context.Context, rules []rule, place map[string]stri
 		for _, one := range a {
 			c.say("%s: fires for %s", where, one)
 		}
-		if r.uid == widening && c.expected != nil && place != nil {
+		if place == nil {
+			continue
+		}
+		if r.uid == widening {
 			c.widening(where, a, place)
+		}
+		if r.uid == widening || r.group == placesGroup {
+			c.elsewhere(where, a, place)
 		}
 	}
 	return nil
 }
 
-// widening is the rule of which only one place may fire in the demo.
-const widening = "gapwatch-gap-widening"
+const (
+	widening    = "gapwatch-gap-widening" // the rule that must fire for the expected place
+	placesGroup = "gapwatch-places"       // rules that, like it, fire for nowhere else in the demo
+)
 
-// widening checks that the expected place fires and no other. The system that it lies in holds its people too: its gap widens
-// with the place's.
+// widening checks that the expected place fires.
 func (c *checker) widening(where string, firing []alert, place map[string]string) {
-	expected := false
-	for _, a := range firing {
-		switch {
-		case a["programme"] == place["programme"] && a["code"] == place["place"]:
-			expected = true
-		case a["programme"] == place["programme"] && a["code"] == place["system"]:
-		default:
-			c.finding(where, "fires for %s, which does not widen", a)
-		}
-	}
-	if !expected {
+	if !slices.ContainsFunc(firing, func(a alert) bool { return a["programme"] == place["programme"] && a["code"] == place["place"] }) {
 		c.finding(where, "does not fire for %s in %s", c.expected.Programme, c.expected.Place)
+	}
+}
+
+// elsewhere checks that nothing fires but the expected place and the system that it lies in, which holds its people too.
+func (c *checker) elsewhere(where string, firing []alert, place map[string]string) {
+	for _, a := range firing {
+		if a["programme"] != place["programme"] || a["code"] != place["place"] && a["code"] != place["system"] {
+			c.finding(where, "fires for %s, which is not of %s in %s or its system", a, c.expected.Programme, c.expected.Place)
+		}
 	}
 }
 
 // rule is an alert rule as Grafana gets it.
 type rule struct {
-	uid, title string
-	above      float64
-	sql        string
-	data       []json.RawMessage // models of its query and its threshold
-	severity   bool              // it has a severity of its own
+	uid, title, group string
+	above             float64
+	sql               string
+	data              []json.RawMessage // models of its query and its threshold
+	severity          bool              // it has a severity of its own
 }
 
 func read(groups []alerting.Group) ([]rule, error) {
@@ -325,7 +340,7 @@ func read(groups []alerting.Group) ([]rule, error) {
 			if err := errors.Join(json.Unmarshal(p.Data[0].Model, &ask), json.Unmarshal(p.Data[1].Model, &compare)); err != nil {
 				return nil, fmt.Errorf("alert rule %s: %w", p.UID, err)
 			}
-			rules = append(rules, rule{p.UID, p.Title, compare.Conditions[0].Evaluator.Params[0], ask.SQL,
+			rules = append(rules, rule{p.UID, p.Title, g.Name, compare.Conditions[0].Evaluator.Params[0], ask.SQL,
 				[]json.RawMessage{p.Data[0].Model, p.Data[1].Model}, p.Labels["severity"] != ""})
 		}
 	}

@@ -67,9 +67,9 @@ func dashboardOf(t *testing.T, sql string) dashboards.Dashboard {
 	return dashboards.Dashboard{UID: "x", Title: "X", File: "x.json", JSON: text}
 }
 
-func groupOf(t *testing.T, sql string) []alerting.Group {
+func groupOf(t *testing.T, group, uid, sql string) []alerting.Group {
 	t.Helper()
-	groups, err := alerting.Render([]alerting.Rule{{File: "x.yaml", SQL: sql, UID: widening, Title: "Gap is widening", Group: "gapwatch-x", Every: time.Minute, For: time.Minute,
+	groups, err := alerting.Render([]alerting.Rule{{File: "x.yaml", SQL: sql, UID: uid, Title: "Gap is widening", Group: group, Every: time.Minute, For: time.Minute,
 		NoData: "KeepLast", Error: "KeepLast", Description: "Means.", Dashboard: "x"}}, alerting.Settings{DataSourceUID: "ch", FolderUID: "gapwatch"})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func check(t *testing.T, panel, rule string, expected *Expected) (said string, e
 	t.Helper()
 	var out bytes.Buffer
 	c := checker{store: clickhouse{enginetest.URL(t)}, out: &out, now: time.Now(), expected: expected, links: true}
-	err = c.run(t.Context(), []dashboards.Dashboard{dashboardOf(t, panel)}, groupOf(t, rule))
+	err = c.run(t.Context(), []dashboards.Dashboard{dashboardOf(t, panel)}, groupOf(t, "gapwatch-x", widening, rule))
 	return out.String(), err
 }
 
@@ -132,8 +132,8 @@ func TestWhatIsFound(t *testing.T) {
 		"no severity":           {ok, "SELECT * EXCEPT severity FROM reporting.alerts", nil, []string{rule, "severity"}},
 		"a null for the number": {ok, "SELECT * REPLACE NULL::Nullable(Float64) AS points FROM reporting.alerts", nil, []string{rule, "no number in the row"}},
 		"nobody widens":         {ok, "SELECT * REPLACE 0::Float64 AS points FROM reporting.alerts", one, []string{rule, "does not fire for flu in One"}},
-		"another one widens":    {ok, "SELECT * REPLACE 1::Float64 AS points FROM reporting.alerts", one, []string{rule, "Two does not., which does not widen"}},
-		"another programme":     {ok, "SELECT * REPLACE 'checks' AS programme FROM reporting.alerts", one, []string{rule, "One widens., which does not widen"}},
+		"another one widens":    {ok, "SELECT * REPLACE 1::Float64 AS points FROM reporting.alerts", one, []string{rule, "Two does not., which is not of flu in One"}},
+		"another programme":     {ok, "SELECT * REPLACE 'checks' AS programme FROM reporting.alerts", one, []string{rule, "One widens., which is not of flu in One"}},
 		"not the demo":          {ok, goodRule, &Expected{"flu", "Northmoor"}, []string{"0 places called Northmoor"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,12 +163,32 @@ func TestASystemMayWidenWithItsPlace(t *testing.T) {
 	}
 }
 
+// Every rule of the places' group is quiet elsewhere, whatever it looks for; rules about the feed may fire.
+func TestOtherRulesFireNowhereElse(t *testing.T) {
+	reporting(t)
+	for _, c := range []struct{ group, sql, says string }{
+		{placesGroup, goodRule, ""},
+		{placesGroup, "SELECT * REPLACE 0::Float64 AS points FROM reporting.alerts", ""},
+		{placesGroup, "SELECT * REPLACE if(code = 'P2', 0, 1)::Float64 AS points FROM reporting.alerts", ""},
+		{placesGroup, "SELECT * REPLACE if(code = 'P2', 1, 0)::Float64 AS points FROM reporting.alerts", "fires for Two does not., which is not of flu in One"},
+		{placesGroup, "SELECT * REPLACE 'checks' AS programme FROM reporting.alerts", "fires for One widens., which is not of flu in One"},
+		{"gapwatch-feed", "SELECT * REPLACE 1::Float64 AS points FROM reporting.alerts", ""},
+	} {
+		var out bytes.Buffer
+		k := checker{store: clickhouse{enginetest.URL(t)}, out: &out, now: time.Now(), expected: &Expected{"flu", "One"}}
+		err := k.run(t.Context(), nil, groupOf(t, c.group, "gapwatch-other", c.sql))
+		if errors.Is(err, ErrFound) != (c.says != "") || !strings.Contains(out.String(), c.says) {
+			t.Errorf("%s, %s: %v: %s", c.group, c.sql, err, out.String())
+		}
+	}
+}
+
 func TestAStopIsNoFinding(t *testing.T) {
 	reporting(t)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	c := checker{store: clickhouse{enginetest.URL(t)}, out: &bytes.Buffer{}, now: time.Now()}
-	if err := c.run(ctx, []dashboards.Dashboard{dashboardOf(t, goodPanel)}, groupOf(t, goodRule)); !errors.Is(err, context.Canceled) {
+	if err := c.run(ctx, []dashboards.Dashboard{dashboardOf(t, goodPanel)}, groupOf(t, "gapwatch-x", widening, goodRule)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }
