@@ -113,7 +113,11 @@ FROM prevention.last_days AS last FINAL
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = last.code
 INNER JOIN (SELECT programme, name, seasons, ends, behind, unknown_area FROM prevention.programmes FINAL) AS about ON about.programme = last.programme
 LEFT ANY JOIN (SELECT programme, as_of FROM prevention.completeness FINAL) AS lag ON lag.programme = last.programme
-WHERE (last.programme, last.season, last.id) IN (SELECT programme, argMax(season, id), max(id) FROM prevention.last_days GROUP BY programme)
+WHERE (last.programme, last.season, last.id) IN ( -- the season that starts last: a season's snapshot may come after the first one of the next
+    SELECT made.programme, argMax(made.season, indexOf(about.seasons, made.season)), argMax(made.id, indexOf(about.seasons, made.season))
+    FROM (SELECT programme, season, max(id) AS id FROM prevention.last_days GROUP BY programme, season) AS made
+    INNER JOIN (SELECT programme, seasons FROM prevention.programmes FINAL) AS about ON about.programme = made.programme
+    GROUP BY made.programme)
 SETTINGS join_use_nulls = 0;
 
 CREATE OR REPLACE VIEW reporting.programmes
@@ -170,7 +174,7 @@ CREATE VIEW IF NOT EXISTS reporting.feed_now
     stored                 UInt64 COMMENT 'Messages stored since the beginning, each once.',
     dead_lettered          UInt64 COMMENT 'Messages that could not be stored and became dead letters since the beginning, each once.',
     lost                   UInt64 COMMENT 'Messages written off since the beginning: they left the stream before anybody read them.',
-    lost_last_day          UInt64 COMMENT 'Of those, written off in the last 24 hours.',
+    lost_last_day          UInt64 COMMENT 'Of those, written off in the last 24 hours; where no heartbeat is that old, since the first one.',
     waiting                UInt64 COMMENT 'Messages in the stream that are not handled yet.',
     unaccounted            Int64  COMMENT 'Messages of the present stream that are neither handled nor waiting, and all that were ever lost: less lost, it must be 0 within minutes.',
     oldest_waiting_seconds UInt32 COMMENT 'Seconds that the oldest waiting message has been in the stream. 0 = none waits.',
@@ -204,27 +208,29 @@ FROM (SELECT max(taken_at) AS taken, max(beat.stored) AS stored, max(beat.dead_l
              max(beat.stream_full) AS stream_full, max(beat.dead_letters_full) AS dead_letters_full, max(beat.events_per_second) AS events_per_second
       FROM (SELECT taken_at, stored, dead_lettered, lost, waiting, unaccounted, oldest_waiting_seconds, behind_seconds, stream_full, dead_letters_full, events_per_second
             FROM prevention.heartbeats ORDER BY at DESC, taken_at DESC LIMIT 1) AS beat) AS newest
-CROSS JOIN (SELECT max(beat.lost) AS lost FROM (SELECT lost FROM prevention.heartbeats WHERE at <= now64(3) - INTERVAL 1 DAY ORDER BY at DESC LIMIT 1) AS beat) AS before
+CROSS JOIN (SELECT argMax(beat.lost, beat.at) AS lost
+            FROM (SELECT at, lost FROM (SELECT at, lost FROM prevention.heartbeats WHERE at <= now64(3) - INTERVAL 1 DAY ORDER BY at DESC LIMIT 1)
+                  UNION ALL SELECT at, lost FROM (SELECT at, lost FROM prevention.heartbeats ORDER BY at LIMIT 1)) AS beat) AS before -- a day ago, else the first
 SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'How the feed is now: exactly one row, always, also when nothing runs.';
 
 CREATE VIEW IF NOT EXISTS reporting.providers
 (
     provider          LowCardinality(String) COMMENT 'ODS code of who did what the events say. Empty = events that do not say.',
-    first_event       DateTime64(3, 'UTC') COMMENT 'When the first of its events came in (UTC); hours are kept for 150 days.',
-    last_event        DateTime64(3, 'UTC') COMMENT 'When the last of its events came in (UTC).',
+    first_event       DateTime('UTC') COMMENT 'Minute in which the first of its events came in (UTC); hours are kept for 150 days.',
+    last_event        DateTime('UTC') COMMENT 'Minute in which the last of its events came in (UTC).',
     quiet_hours       UInt32 COMMENT 'Clock hours from that of the last event to now.',
     pauses            UInt32 COMMENT 'How many pauses are known: steps from one hour with events to the next one, in the 56 days up to the last event.',
     usual_pause_hours Nullable(UInt32) COMMENT 'The 99th percentile of these pauses, in clock hours. Nights and weekends are pauses too, so a provider that rests at weekends is not silent on a Sunday. Null = fewer than 20 pauses are known.',
-    silent            Bool   COMMENT 'True when it has been quiet for longer than that. Never where too few pauses are known.',
+    silent            Bool   COMMENT 'True when it has been quiet for longer than that and one hour of grace. By definition about one pause in a hundred is longer: such a provider is back soon. Never where too few pauses are known.',
     sentence          String COMMENT 'The same in one sentence.'
 )
 SQL SECURITY DEFINER AS
 WITH time -> concat(toString(toDayOfMonth(time)), formatDateTime(time, ' %b %Y %H:%i UTC')) AS plain
-SELECT arrived.provider AS provider, arrived.first_event AS first_event, arrived.last_event AS last_event,
+SELECT arrived.provider AS provider, toStartOfMinute(arrived.first_event, 'UTC') AS first_event, toStartOfMinute(arrived.last_event, 'UTC') AS last_event,
        toUInt32(greatest(0, dateDiff('hour', arrived.hours[-1], now('UTC')))) AS quiet_hours, toUInt32(length(gaps)) AS pauses,
        if(pauses < 20, NULL, arraySort(gaps)[least(pauses, intDiv(pauses * 99, 100) + 1)]) AS usual_pause_hours,
-       CAST(ifNull(quiet_hours > usual_pause_hours, false), 'Bool') AS silent,
+       CAST(ifNull(quiet_hours > usual_pause_hours + 1, false), 'Bool') AS silent, -- a pause of n clock hours may last nearly n + 1
        concat(if(provider = '', 'Events without a provider: ', format('Provider {}: ', provider)),
               multiIf(silent, format('silent for {} hours', toString(quiet_hours)), isNull(usual_pause_hours), format('quiet for {} hours', toString(quiet_hours)), 'not silent'), ', the last event came in on ', plain(last_event), '; ',
               if(isNull(usual_pause_hours), 'how long it usually pauses is not known yet.',
@@ -256,27 +262,31 @@ CREATE VIEW IF NOT EXISTS reporting.dead_letters_now
     field          LowCardinality(String) COMMENT 'Field of the contract that the reason is about. Empty in the row of all together.',
     last_hour      UInt64 COMMENT 'Dead letters of the last 60 minutes.',
     last_day       UInt64 COMMENT 'Dead letters of the last 24 hours.',
-    usual_per_hour Nullable(UInt64) COMMENT 'The most in any clock hour of the 28 days before the last 60 minutes. Null = fewer than 24 hours are known.',
+    usual_per_hour Nullable(UInt64) COMMENT 'The busiest hour of a usual day: the median over the 27 days before the last 24 hours, or as many of them as are known; days without any count as 0. Null = less than one whole day is known before the last 24 hours.',
     rising         Bool   COMMENT 'True when the last 60 minutes had at least 10 and more than twice that. Never where too little is known.',
     sentence       String COMMENT 'The same in one sentence.'
 )
 SQL SECURITY DEFINER AS
 SELECT counted.reason AS reason, counted.field AS field, counted.hour_now AS last_hour, counted.day_now AS last_day,
-       if(known.hours < 24, NULL, counted.most) AS usual_per_hour,
+       -- Of the days that are known the one in the middle, counted from the busiest; beyond the end of the list there were none.
+       if(known.days < 1, NULL, arrayReverseSort(arrayMap(one -> one.2, arrayFilter(one -> one.1 <= known.days, counted.days)))[intDiv(known.days, 2) + 1]) AS usual_per_hour,
        CAST(last_hour >= 10 AND ifNull(last_hour > 2 * usual_per_hour, false), 'Bool') AS rising,
        concat(if(reason = 'all', 'Dead letters: ', format('Dead letters, {}{}: ', reason, if(field = '', '', format(' ({})', field)))),
               toString(last_hour), ' in the last 60 minutes; ',
-              if(isNull(usual_per_hour), 'how many are usual is not known yet.', format('at most {} in any hour of the four weeks before.', toString(assumeNotNull(usual_per_hour))))) AS sentence
-FROM (SELECT reason, field, sum(now) AS hour_now, sum(today) AS day_now, max(earlier) AS most
-      FROM (SELECT arrayJoin([('all', ''), (if(letter.reason = '', 'not recorded', letter.reason), letter.field)]) AS kind, kind.1 AS reason, kind.2 AS field,
-                   countIf(letter.at > now64(3) - INTERVAL 1 HOUR) AS now, countIf(letter.at > now64(3) - INTERVAL 1 DAY) AS today,
-                   countIf(letter.at <= now64(3) - INTERVAL 1 HOUR) AS earlier
-            FROM prevention.dead_letters AS letter FINAL
-            WHERE letter.at > now64(3) - INTERVAL 28 DAY
-            GROUP BY kind, toStartOfHour(letter.at, 'UTC')
-            UNION ALL SELECT ('all', ''), 'all', '', 0, 0, 0)
+              multiIf(isNull(usual_per_hour), 'how many are usual is not known yet.', usual_per_hour = 0, 'a usual day has none.',
+                      format('a usual day has {} in its busiest hour.', toString(assumeNotNull(usual_per_hour))))) AS sentence
+FROM (SELECT reason, field, sum(now) AS hour_now, sum(today) AS day_now, groupArrayIf((days_ago, busiest), days_ago > 0) AS days
+      FROM (SELECT reason, field, intDiv(hours_ago, 24) AS days_ago, sumIf(letters, hours_ago = 0) AS now, sumIf(letters, hours_ago < 24) AS today, max(letters) AS busiest
+            FROM (SELECT arrayJoin([('all', ''), (if(letter.reason = '', 'not recorded', letter.reason), letter.field)]) AS kind, kind.1 AS reason, kind.2 AS field,
+                         toInt64(intDiv(greatest(0, dateDiff('second', letter.at, now64(3))), 3600)) AS hours_ago, count() AS letters
+                  FROM prevention.dead_letters AS letter FINAL
+                  WHERE letter.at > now64(3) - INTERVAL 28 DAY
+                  GROUP BY kind, hours_ago
+                  UNION ALL SELECT ('all', ''), 'all', '', 0, 0)
+            GROUP BY reason, field, days_ago)
       GROUP BY reason, field) AS counted
-CROSS JOIN (SELECT if(count() = 0, 0, dateDiff('hour', min(hours.hour), now('UTC'))) AS hours FROM prevention.arrivals AS hours) AS known
+CROSS JOIN (SELECT if(count() = 0, 0, least(27, intDiv(dateDiff('second', min(came.at), now64(3)), 86400) - 1)) AS days
+            FROM (SELECT first AS at FROM prevention.arrivals UNION ALL SELECT at FROM prevention.dead_letters) AS came) AS known -- whole days before the last 24 hours
 SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
 COMMENT 'Dead letters of now beside what is usual: one row for each reason and field of the last 28 days, and one for all of them, which is always there.';
 

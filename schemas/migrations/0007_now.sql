@@ -33,7 +33,11 @@ FROM prevention.last_days AS last FINAL
 LEFT ANY JOIN prevention.geographies_now AS area ON area.code = last.code
 INNER JOIN (SELECT programme, name, position, kind, seasons, starts, ends, behind, unknown_area, target FROM prevention.programmes FINAL) AS about ON about.programme = last.programme
 LEFT ANY JOIN (SELECT programme, as_of FROM prevention.completeness FINAL) AS lag ON lag.programme = last.programme
-WHERE (last.programme, last.season, last.id) IN (SELECT programme, argMax(season, id), max(id) FROM prevention.last_days GROUP BY programme)
+WHERE (last.programme, last.season, last.id) IN ( -- the season that starts last: a season's snapshot may come after the first one of the next
+    SELECT made.programme, argMax(made.season, indexOf(about.seasons, made.season)), argMax(made.id, indexOf(about.seasons, made.season))
+    FROM (SELECT programme, season, max(id) AS id FROM prevention.last_days GROUP BY programme, season) AS made
+    INNER JOIN (SELECT programme, seasons FROM prevention.programmes FINAL) AS about ON about.programme = made.programme
+    GROUP BY made.programme)
 SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1;
 
 CREATE VIEW IF NOT EXISTS reporting.gap_now

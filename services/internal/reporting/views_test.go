@@ -176,16 +176,21 @@ SYNA	5	43	12	false	Provider SYNA: not silent, the last event came in then; 99 of
 SYNB	3	26	1	true	Provider SYNB: silent for 3 hours, the last event came in then; 99 of 100 pauses take at most 1 hours.	1	26
 SYNC	900	9	\N	false	Provider SYNC: quiet for 900 hours, the last event came in then; how long it usually pauses is not known yet.	1	9
 SYND	700	29	24	true	Provider SYND: silent for 700 hours, the last event came in then; 99 of 100 pauses take at most 24 hours.	1	1440
-SYNE	2100	56	24	true	Provider SYNE: silent for 2100 hours, the last event came in then; 99 of 100 pauses take at most 24 hours.	1	1344`},
+SYNE	2100	56	24	true	Provider SYNE: silent for 2100 hours, the last event came in then; 99 of 100 pauses take at most 24 hours.	1	1344
+SYNG	2	28	1	false	Provider SYNG: not silent, the last event came in then; 99 of 100 pauses take at most 1 hours.	1	28`},
+		"providers, to the minute": {
+			`SELECT toTypeName(first_event) = 'DateTime(\'UTC\')', toTypeName(last_event) = 'DateTime(\'UTC\')', toSecond(first_event), toSecond(last_event), toMinute(last_event)
+			 FROM reporting.providers WHERE provider = 'SYNG'`,
+			`1	1	0	0	17`},
 		"dead letters, each once and in its first hour": {
 			`SELECT dateDiff('hour', hour, now()), reason, field, letters FROM reporting.dead_letters WHERE hour < now() - INTERVAL 2 HOUR ORDER BY hour, reason`,
 			"49\tbad LSOA\tdata.lsoa\t2\n5\tnot JSON\tpayload\t1\n5\tnot recorded\t\t1"},
 		"dead letters now": {
 			`SELECT reason, field, last_hour, last_day, usual_per_hour, rising, sentence FROM reporting.dead_letters_now ORDER BY reason`,
-			`all		12	14	2	true	Dead letters: 12 in the last 60 minutes; at most 2 in any hour of the four weeks before.
-bad LSOA	data.lsoa	0	0	2	false	Dead letters, bad LSOA (data.lsoa): 0 in the last 60 minutes; at most 2 in any hour of the four weeks before.
-not JSON	payload	12	13	1	true	Dead letters, not JSON (payload): 12 in the last 60 minutes; at most 1 in any hour of the four weeks before.
-not recorded		0	1	1	false	Dead letters, not recorded: 0 in the last 60 minutes; at most 1 in any hour of the four weeks before.`},
+			`all		12	14	0	true	Dead letters: 12 in the last 60 minutes; a usual day has none.
+bad LSOA	data.lsoa	0	0	0	false	Dead letters, bad LSOA (data.lsoa): 0 in the last 60 minutes; a usual day has none.
+not JSON	payload	12	13	0	true	Dead letters, not JSON (payload): 12 in the last 60 minutes; a usual day has none.
+not recorded		0	1	0	false	Dead letters, not recorded: 0 in the last 60 minutes; a usual day has none.`},
 		"gap now": {
 			`SELECT programme_name, position, season, level, name, system_name, region_name, day, over, season_day, covered, eligible, uptake, unknown_area, uptake_1, uptake_4, uptake_5,
 				gap, gap_low, gap_high, sii, not_computed, short_to_best, short_to_target, biggest_win, target FROM reporting.gap_now WHERE level != 'pcn' ORDER BY position`,

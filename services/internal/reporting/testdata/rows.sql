@@ -94,12 +94,15 @@ INSERT INTO prevention.history (batch, programme, season, geography, day, quinti
 
 -- Providers, by what a materialized view makes of events: A is within its usual pause, B is not, C and the one without a code
 -- are too new to say, D has been gone for long, and its one pause of a month is longer ago than counts, E for nearly 90 days, F for
--- more. Everything comes twice.
+-- more, G within the hour of grace. Everything comes twice.
 INSERT INTO prevention.events (programme, season, person, record_id, time, precedence, stream, sequence, status, day, provider, received)
 SELECT 'flu', '2026-27', generateUUIDv4(), generateUUIDv4(), received, 0, 1, rowNumberInAllBlocks(), 'completed', '2026-11-18', provider, toStartOfHour(now(), 'UTC') - INTERVAL hour HOUR AS received
 FROM (SELECT arrayJoin(arrayConcat(arrayMap(h -> ('SYNA', h), arrayConcat([5], range(17, 60), range(17, 60))), arrayMap(h -> ('SYNB', h), range(3, 30)),
     arrayMap(h -> ('SYNC', h), range(900, 910)), arrayMap(h -> ('', h), range(1680, 2100, 24)), arrayMap(h -> ('SYND', h), arrayPushBack(range(700, 1420, 24), 2140)),
     arrayMap(h -> ('SYNE', h), range(2100, 3445, 24)), arrayMap(h -> ('SYNF', h), range(2200, 2900, 24)))) AS one, one.1 AS provider, one.2 AS hour);
+INSERT INTO prevention.events (programme, season, person, record_id, time, precedence, stream, sequence, status, day, provider, received)
+SELECT 'flu', '2026-27', generateUUIDv4(), generateUUIDv4(), received, 0, 1, 1000 + number, 'completed', '2026-11-18', 'SYNG',
+    toStartOfHour(now(), 'UTC') - INTERVAL 2 + number HOUR + toIntervalMillisecond(17 * 60000 + 42123) AS received FROM numbers(29);
 INSERT INTO prevention.events SELECT * FROM prevention.events;
 
 INSERT INTO prevention.handled (stream, sequence, outcome, reason, field, handled_at) VALUES
