@@ -305,17 +305,7 @@ func (a *Announcer) unpublished(r *row, err error) error {
 func (a *Announcer) note(ctx context.Context, ids []string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.Timeout)
 	defer cancel()
-	batch, err := a.config.ClickHouse.PrepareBatch(ctx, "INSERT INTO prevention.verdict_published (event_id)")
-	if err != nil {
-		return judged(err)
-	}
-	defer batch.Close() //nolint:errcheck // after Send there is nothing to lose
-	for _, id := range ids {
-		if err := batch.Append(id); err != nil {
-			return judged(err)
-		}
-	}
-	return judged(batch.Send())
+	return judged(store.Insert(ctx, a.config.ClickHouse, "verdict_published (event_id)", "", len(ids), func(i int) []any { return []any{ids[i]} }))
 }
 
 // judged makes an error of ClickHouse an [ErrStop] unless it may pass.

@@ -115,7 +115,7 @@ func (a *Aggregator) compact(ctx context.Context, programme string, extents map[
 		return err
 	}
 	if old > kept/4 {
-		remove, err := queries.ReadFile("queries/remove_outdated.sql")
+		remove, err := files.ReadFile("queries/remove_outdated.sql")
 		if err != nil {
 			return err
 		}

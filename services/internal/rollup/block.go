@@ -86,8 +86,9 @@ const cellBytes = 5*4 + 1 + 1 + 4 + 16 + 4*4 + 2
 // maxSeasons is how many seasons, and so partitions, one insert may touch: ClickHouse refuses more than 100.
 const maxSeasons = 50
 
-// noMerge has an insert write its rows as they come: no two are of the same cell and id.
-var noMerge = clickhouse.Settings{"optimize_on_insert": 0}
+// noMerge has an insert write its rows as they come, since no two are of the same cell and id, and before it is confirmed
+// (see store.Insert).
+var noMerge = clickhouse.Settings{"optimize_on_insert": 0, "async_insert": 0}
 
 // insertBlock writes a block of a programme's cells under an id and empties it.
 func (a *Aggregator) insertBlock(ctx context.Context, programme string, id *big.Int, b *cellBlock) error {

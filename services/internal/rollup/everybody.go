@@ -145,7 +145,7 @@ func between(i, of uint64) []any {
 
 // readPortion reads the rows of one of several equal parts of all pseudonyms.
 func (a *Aggregator) readPortion(ctx context.Context, p *programme.Programme, to Position, i, of uint64, some *portion) error {
-	query, err := queries.ReadFile("queries/everybody.sql")
+	query, err := files.ReadFile("queries/everybody.sql")
 	if err != nil {
 		return err
 	}

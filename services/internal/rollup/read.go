@@ -15,7 +15,7 @@ func ReadCells(ctx context.Context, conn driver.Conn, programme string, do func(
 }
 
 func readCells(ctx context.Context, conn driver.Conn, query string, args []any, do func(Cell, Counts) error) error {
-	return each(ctx, conn, query, args, func(rows driver.Rows) error {
+	return queries.Each(ctx, conn, query, args, func(rows driver.Rows) error {
 		var c Cell
 		var day int32
 		var level string
@@ -31,7 +31,7 @@ func readCells(ctx context.Context, conn driver.Conn, query string, args []any, 
 // ReadEligible calls do with the eligible people of every cell of a programme, as published. The cell's day is the
 // first day that the number is for; it holds until the next such day of the season.
 func ReadEligible(ctx context.Context, conn driver.Conn, programme string, do func(c Cell, eligible uint64) error) error {
-	return each(ctx, conn, "eligible", []any{clickhouse.Named("programme", programme)}, func(rows driver.Rows) error {
+	return queries.Each(ctx, conn, "eligible", []any{clickhouse.Named("programme", programme)}, func(rows driver.Rows) error {
 		var c Cell
 		var day int32
 		var level string

@@ -16,6 +16,7 @@ import (
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/store"
 )
 
 // people is a set of pseudonyms.
@@ -346,7 +347,7 @@ func (a *Aggregator) publish(ctx context.Context, rows []publication) error {
 	if err := a.checkpoint("published"); err != nil {
 		return err
 	}
-	return a.insert(ctx, "prevention.published (programme, season, place, id, base)", len(rows), func(i int) []any {
+	return store.Insert(ctx, a.config.ClickHouse, "published (programme, season, place, id, base)", "", len(rows), func(i int) []any {
 		r := rows[i]
 		return []any{r.programme, r.slice.season, r.slice.place, r.id, r.base}
 	})

@@ -3,7 +3,6 @@ package rollup
 import (
 	"context"
 	"embed"
-	"fmt"
 	"math/big"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -12,67 +11,27 @@ import (
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/uptake"
 )
 
 //go:embed queries/*.sql
-var queries embed.FS
+var files embed.FS
 
-// bigQuery lets a query name thousands of people or cells, and keeps it to one thread: several run side by side.
-var bigQuery = clickhouse.Settings{"max_query_size": 64 << 20, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000, "max_threads": 1}
+// queries may name thousands of people or cells, and keep to one thread: several run side by side.
+var queries = store.Queries{Files: files, Settings: clickhouse.Settings{
+	"max_query_size": 64 << 20, "max_ast_elements": 10_000_000, "max_expanded_ast_elements": 10_000_000, "max_threads": 1}}
 
 // perQuery is how many people, records or cells one query names at most.
 const perQuery = 10_000
 
 // each runs queries/<name>.sql and calls scan for every row.
 func (a *Aggregator) each(ctx context.Context, name string, args []any, scan func(driver.Rows) error) error {
-	return each(ctx, a.config.ClickHouse, name, args, scan)
-}
-
-func each(ctx context.Context, conn driver.Conn, name string, args []any, scan func(driver.Rows) error) error {
-	text, err := queries.ReadFile("queries/" + name + ".sql")
-	if err != nil {
-		return err
-	}
-	rows, err := conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(bigQuery)), string(text), args...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return queries.Each(ctx, a.config.ClickHouse, name, args, scan)
 }
 
 func upTo(p Position) []any {
 	return []any{clickhouse.Named("to_stream", p.Stream), clickhouse.Named("to_sequence", p.Sequence)}
-}
-
-// insert writes rows into a table in one block, so that all of them appear together or none.
-func (a *Aggregator) insert(ctx context.Context, table string, rows int, row func(i int) []any) error {
-	if rows == 0 {
-		return nil
-	}
-	batch, err := a.config.ClickHouse.PrepareBatch(ctx, "INSERT INTO "+table)
-	if err != nil {
-		return fmt.Errorf("insert into %s: %w", table, err)
-	}
-	defer batch.Close() //nolint:errcheck // after Send there is nothing to lose
-	for i := range rows {
-		if err := batch.Append(row(i)...); err != nil {
-			return fmt.Errorf("insert into %s: %w", table, err)
-		}
-	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("insert into %s: %w", table, err)
-	}
-	return nil
 }
 
 // watermark is the position up to which every message is handled: nothing at or before it can appear any more. It
