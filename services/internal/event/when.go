@@ -44,6 +44,9 @@ func parseTime(text []byte) (time.Time, bool) {
 	return time.Date(year, month, day, hour, minute, second-offset, nanos/1000*1000, time.UTC), true
 }
 
+// ParseTime reads a time as the field time of an event is read: RFC 3339 with an offset, cut to microseconds.
+func ParseTime(text string) (time.Time, bool) { return parseTime([]byte(text)) }
+
 // parseOffset reads Z or +01:00, in seconds east of Greenwich.
 func parseOffset(text []byte) (int, bool) {
 	if len(text) == 1 && (text[0] == 'Z' || text[0] == 'z') {
