@@ -12,13 +12,17 @@ import (
 )
 
 // The streams and the subjects each one takes. prevention.events.<kind>.<programme> is an event,
-// prevention.deadletter.<reason> what became of one that cannot be stored, prevention.gap.<programme> a change of verdict.
+// prevention.deadletter.<sender, or direct>.<reason> what became of one that cannot be stored, prevention.rejection.<sender> what
+// that sender is told of what it sent and was refused, prevention.gap.<programme> a change of verdict.
 const (
 	Events             = "PREVENTION_EVENTS"
 	EventSubjects      = "prevention.events.>"
 	DeadLetters        = "PREVENTION_DEADLETTER"
 	DeadLetterSubjects = "prevention.deadletter.>"
 	DeadLetterPrefix   = "prevention.deadletter."
+	Rejections         = "PREVENTION_REJECTION"
+	RejectionSubjects  = "prevention.rejection.>"
+	RejectionPrefix    = "prevention.rejection."
 	Gap                = "PREVENTION_GAP"
 	GapSubjects        = "prevention.gap.>"
 	GapPrefix          = "prevention.gap."
@@ -50,6 +54,14 @@ const (
 	gapDuplicates = 24 * time.Hour
 	// How long a verdict stays: whoever subscribes sees the whole last season. prevention.verdict_log keeps them all.
 	gapAge = 400 * 24 * time.Hour
+)
+
+// Rejections are a sender's to read, and are no record: the dead letters are. So the oldest go when there are too many, and
+// those of one sender go first, lest a broken one take from the others.
+const (
+	rejectionAge        = 30 * 24 * time.Hour
+	rejectionBytes      = 256 << 20
+	rejectionsOfASender = 100_000
 )
 
 // Validate says which option is out of its range.
@@ -103,13 +115,26 @@ func (o Options) configs() []jetstream.StreamConfig {
 		MaxBytes:    orElse(o.GapBytes, 256<<20),
 		Duplicates:  gapDuplicates,
 	}
-	configs := []jetstream.StreamConfig{events, dead, gap}
+	rejections := jetstream.StreamConfig{
+		Name:              Rejections,
+		Description:       "What senders are told of what they sent and was refused. A convenience: the oldest go when there are too many.",
+		Subjects:          []string{RejectionSubjects},
+		MaxAge:            rejectionAge,
+		MaxBytes:          rejectionBytes,
+		MaxMsgsPerSubject: rejectionsOfASender,
+		Duplicates:        deadLetterDuplicates,
+		Discard:           jetstream.DiscardOld,
+	}
+	configs := []jetstream.StreamConfig{events, dead, gap, rejections}
 	for i := range configs {
 		c := &configs[i]
 		c.Retention = jetstream.LimitsPolicy
 		c.Storage = jetstream.FileStorage
-		c.Discard = jetstream.DiscardNew // full means that publishing fails, never that the oldest go unread
-		c.MaxMsgs, c.MaxMsgsPerSubject, c.MaxConsumers = -1, -1, -1
+		if c.Name != Rejections {
+			c.Discard = jetstream.DiscardNew // full means that publishing fails, never that the oldest go unread
+			c.MaxMsgsPerSubject = -1
+		}
+		c.MaxMsgs, c.MaxConsumers = -1, -1
 		c.MaxMsgSize = -1 // the server's max_payload; an event over 1 MB is the collector's to refuse, with a reason
 		c.Replicas = int(orElse(int64(o.Replicas), 1))
 		c.AllowDirect = true
@@ -117,8 +142,8 @@ func (o Options) configs() []jetstream.StreamConfig {
 	return configs
 }
 
-// Ensure creates the streams, or brings those that exist to what Gapwatch relies on: their subjects, Discard New, no
-// limit by count, removable messages. Sizes, ages, windows and replicas that an operator set higher stay as they are,
+// Ensure creates the streams, or brings those that exist to what Gapwatch relies on: their subjects, Discard New (Discard Old
+// for rejections), no limit by count (but for rejections of one sender), removable messages. Sizes, ages, windows and replicas that an operator set higher stay as they are,
 // and nothing is ever lowered. It may be called again and by several services with the same options at once. A stream that cannot be made
 // right (another storage or retention, DenyDelete) is an [ErrStream]: stop. Other errors may pass: retry.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
@@ -200,7 +225,8 @@ func merge(have, want jetstream.StreamConfig) (merged jetstream.StreamConfig, ch
 	set(have.Discard != want.Discard, func() { merged.Discard = want.Discard })
 	set(have.NoAck, func() { merged.NoAck = false })
 	set(have.MaxMsgs > 0, func() { merged.MaxMsgs = -1 })
-	set(have.MaxMsgsPerSubject > 0, func() { merged.MaxMsgsPerSubject, merged.DiscardNewPerSubject = -1, false })
+	set(smaller(have.MaxMsgsPerSubject, want.MaxMsgsPerSubject) || have.DiscardNewPerSubject,
+		func() { merged.MaxMsgsPerSubject, merged.DiscardNewPerSubject = want.MaxMsgsPerSubject, false })
 	set(have.MaxMsgSize > 0, func() { merged.MaxMsgSize = -1 })
 	set(!have.AllowDirect, func() { merged.AllowDirect = true })
 	set(smaller(int64(have.MaxAge), int64(want.MaxAge)), func() { merged.MaxAge = want.MaxAge })

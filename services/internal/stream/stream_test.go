@@ -50,6 +50,38 @@ func TestEnsureCreatesWhatTheContractSays(t *testing.T) {
 		len(gap.Subjects) != 1 || gap.Subjects[0] != "prevention.gap.>" {
 		t.Errorf("gap stream: %+v", gap)
 	}
+	rejections := config(t, js, stream.Rejections)
+	if rejections.Retention != jetstream.LimitsPolicy || rejections.Discard != jetstream.DiscardOld || rejections.Storage != jetstream.FileStorage ||
+		rejections.MaxAge != 30*24*time.Hour || rejections.MaxBytes != 256<<20 || rejections.MaxMsgsPerSubject != 100_000 || !rejections.AllowDirect {
+		t.Errorf("stream of rejections: %+v", rejections)
+	}
+}
+
+func TestEnsureKeepsTheLimitOfRejections(t *testing.T) {
+	_, js := streamtest.New(t).Ensure(stream.Options{})
+	ctx := within(t, 10*time.Second)
+	want := config(t, js, stream.Rejections)
+	changed := want
+	changed.MaxMsgsPerSubject, changed.Discard = 7, jetstream.DiscardNew
+	if _, err := js.UpdateStream(ctx, changed); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Ensure(ctx, js, stream.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, config(t, js, stream.Rejections)); diff != "" {
+		t.Error(diff)
+	}
+	changed.MaxMsgsPerSubject, changed.Discard = 200_000, jetstream.DiscardOld
+	if _, err := js.UpdateStream(ctx, changed); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Ensure(ctx, js, stream.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := config(t, js, stream.Rejections).MaxMsgsPerSubject; got != 200_000 {
+		t.Errorf("an operator's limit became %d", got)
+	}
 }
 
 func TestEnsureKeepsWhatAnOperatorRaisedAndRepairsTheRest(t *testing.T) {
