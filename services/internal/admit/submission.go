@@ -35,19 +35,23 @@ type Submission struct {
 	// What. Programme is an id from programmes.yaml where the sender says it; otherwise the codes and the mapping decide.
 	Programme  string
 	Cohort     string
-	Procedures []Code // of the vaccination that was given
-	Products   []Code // of the vaccine
-	Diseases   [][]Code
-	Checks     []Code // of a health check
-	Subpotent  bool   // the vaccination does not count
-	Incomplete bool   // a check without a part that it needs (a blood pressure without diastolic): does not count
+	Procedures []Code   // of the vaccination that was given
+	Products   []Code   // of the vaccine
+	Diseases   [][]Code // by protocol: all diseases that one element of protocolApplied names, or the one list of a row
+	Checks     []Code   // of a health check
+	Subpotent  bool     // the vaccination does not count
+	Incomplete bool     // a check without a part that it needs (a blood pressure without diastolic): does not count
+	Why        string   // why the sender's own words mean that it does not count (Subpotent, Incomplete, NotDone), for the answer; no values
 
 	OccurredAt string // RFC 3339 or a date, as event data.occurredAt
 	Dose       uint8  // 0 = not said
-	Ethnicity  string
-	Practice   string
-	Provider   string
-	Plus       []string
+	// Doses are the doses by disease where one injection is several: Doses[i] goes with Diseases[i] (0 = not said), and the
+	// dose is that of the element whose diseases map. nil where there is no more than one; then Dose says it.
+	Doses     []uint8
+	Ethnicity string
+	Practice  string
+	Provider  string
+	Plus      []string
 
 	// Where names where a part stands in the sender's own terms ("contained[0].birthDate", "PERSON_DOB"), by the name of
 	// the field of this struct, for what Admit refuses. May be nil: then the field's own name is used.
