@@ -1,0 +1,83 @@
+// Package fhir reads HL7 FHIR R4 (4.0.1) JSON, Immunization and Observation, alone, in a Bundle or one a line, and says in our
+// terms what each resource says; and it writes the OperationOutcome that answers. It does no input or output but read the
+// reader that it is given, and never repeats a value in what it finds wrong.
+//
+// Its structs are its own: the published Go models (samply/golang-fhir-models and its forks) decode whole resources with
+// encoding/json, which takes a key twice or in capitals and a broken character without a word and says where only by a Go field
+// name, and the module proxy used here has none of them. The two dozen elements that are read here are decoded by
+// go-json-experiment, as events are, with the exact place of what is wrong.
+//
+// # Which record, and which version of it
+//
+// A record is (Source, Record). They come from the business identifier, Immunization.identifier or Observation.identifier:
+// Source is its system and Record its value, exactly as written, so that a record is one record whichever system sends it,
+// however often, and whether it comes as FHIR or in an NHS batch file (UNIQUE_ID_URI, UNIQUE_ID). Of several identifiers the one
+// with use "official" is taken, then "usual" or none, then "secondary"; "temp" and "old" do not name a record. Two of the
+// same rank are refused, since a version that lists them in another order would be another record. The system
+// urn:ietf:rfc:3986 (the value is a URI itself) is nobody's, so there Source is [Options.Source]. Without an identifier Source is
+// [Options.Source] and Record is "Immunization/" or "Observation/" and the resource's id, which must never change then.
+//
+// A version's time is meta.lastUpdated; else when the Bundle or the transfer was made by its sender ([Options.Time]); else
+// recorded (Immunization) or issued (Observation). The clock of receipt is never taken: it would make an old version
+// that is sent again the newest one. A date without a time of day is midnight UTC. In a history Bundle, where
+// versions of one record stand side by side, the Bundle's own time tells them not apart: there
+// it is meta.lastUpdated or entry.response.lastModified.
+package fhir
+
+import (
+	"io"
+	"iter"
+	"time"
+
+	"gapwatch/services/internal/admit"
+)
+
+// Limits of one resource; those of a Bundle as a whole are its reader's.
+const (
+	MaxBytes = 1 << 20 // 1,048,576
+	MaxDepth = 32      // objects and arrays in each other
+)
+
+// Options say what a resource does not say itself.
+type Options struct {
+	// Source is the sender's own URI, for records that have no business identifier with an owner.
+	Source string
+	// Time is when the transfer was made, as its sender says; zero if it does not say. A Bundle's own time goes before it.
+	Time time.Time
+}
+
+// Item is what came of one resource: exactly one of Submission, Problem and Skip holds.
+type Item struct {
+	// Index is where the resource stands: the entry of the Bundle, or the line that is not empty, from 0.
+	Index int
+	// Type is the resource's type if it is one that is known here, for the answer; empty otherwise.
+	Type string
+	// Submission is what the resource says. If there is a Problem, only Source and Record are filled in, if they could be read.
+	Submission admit.Submission
+	// Problem is why the resource cannot be taken, nil if it can as far as its form goes. Its Field is a path within the
+	// resource ("protocolApplied[0].doseNumberPositiveInt") or, if it begins with "Bundle.", within the Bundle.
+	Problem *admit.Problem
+	// Skip: the resource is none that counts, a Patient for instance.
+	Skip bool
+}
+
+// Decode reads one resource. If skip is true it is none that counts (a Patient, say), and nothing is wrong with it. Where
+// there is a problem, sub has Source and Record if they could be read, and nothing else. sub keeps no reference to resource.
+func Decode(resource []byte, o Options) (sub admit.Submission, problem *admit.Problem, skip bool) {
+	return admit.Submission{}, nil, true
+}
+
+// Kind is the resourceType of a body, "" if it has none; nothing else of the body is judged.
+func Kind(body []byte) string { return "" }
+
+// Bundle reads a Bundle and gives its type and its entries, in order; the problem is one of the Bundle as a whole, of which
+// nothing is taken then. It keeps body until the last entry was read.
+func Bundle(body []byte, o Options) (kind string, entries iter.Seq[Item], problem *admit.Problem) {
+	return "", func(func(Item) bool) {}, nil
+}
+
+// Lines reads NDJSON, one resource a line of at most [MaxBytes], keeping one line at a time. A line that is too long is a
+// Problem, and the next is read. The error is the reader's own and ends it; a line that it cut off is not among the items.
+func Lines(r io.Reader, o Options) iter.Seq2[Item, error] {
+	return func(func(Item, error) bool) {}
+}
