@@ -28,7 +28,8 @@ type Submission struct {
 	NHSNumber string
 	Person    event.Pseudonym
 	PersonKey string
-	BirthDate string // YYYY-MM-DD, or less of it where the sender knows no more; empty = not given
+	Previous  event.Pseudonym // with Person: the same person's pseudonym under the key before, needed during a key change
+	BirthDate string          // YYYY-MM-DD, or less of it where the sender knows no more; empty = not given
 	Postcode  string
 	LSOA      string // where given, it is taken instead of the postcode
 

@@ -88,6 +88,9 @@ func runHolds(text []byte, start, end int) bool {
 	return false
 }
 
+// ValidNHSNumber tells whether ten digits pass the modulus 11 check (NHS Data Dictionary, "NHS NUMBER").
+func ValidNHSNumber(digits [10]byte) bool { return validNumber(digits[:]) }
+
 // validNumber is the modulus 11 check of ten digits (NHS Data Dictionary, "NHS NUMBER").
 func validNumber(digits []byte) bool {
 	sum := 0

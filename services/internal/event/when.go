@@ -74,6 +74,10 @@ func parseDay(text []byte) (calendar.Day, bool) {
 	return calendar.Of(t), ok
 }
 
+// ParseDay reads a day as the field data.occurredAt of an event is read: a date, or a time as in RFC 3339, which means the
+// Europe/London day that it lies in.
+func ParseDay(text string) (calendar.Day, bool) { return parseDay([]byte(text)) }
+
 // parseDate reads ten characters as a date that exists.
 func parseDate(text []byte) (int, time.Month, int, bool) {
 	year, okYear := number(text[:4], 9999)

@@ -1,0 +1,2 @@
+// Package postcode finds the LSOA that a postcode lies in.
+package postcode
