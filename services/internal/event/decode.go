@@ -5,6 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/programme"
 )
 
@@ -38,12 +39,17 @@ type Decoder struct {
 type expectation struct {
 	programme *programme.Programme
 	subject   string
+	keptTo    map[string]calendar.Day // by season: the last day of its retention
 }
 
 func (d *Decoder) start() {
 	d.expected = make(map[string]expectation, len(d.Programmes.Programmes))
 	for _, p := range d.Programmes.Programmes {
-		d.expected[p.ID] = expectation{programme: p, subject: subject(p.EventType, p.ID)}
+		x := expectation{programme: p, subject: subject(p.EventType, p.ID), keptTo: make(map[string]calendar.Day)}
+		for _, season := range p.Seasons {
+			x.keptTo[season.ID] = p.KeptTo(season)
+		}
+		d.expected[p.ID] = x
 	}
 }
 
@@ -101,7 +107,7 @@ func (d *Decoder) decode(s *scratch, e *Event, subject string, payload []byte, n
 	}
 	expected, rejection := d.data(s, e, now)
 	if rejection == nil {
-		rejection = expected.place(e, subject)
+		rejection = expected.place(e, subject, now)
 	}
 	if rejection != nil {
 		return rejection, true
@@ -112,7 +118,7 @@ func (d *Decoder) decode(s *scratch, e *Event, subject string, payload []byte, n
 }
 
 // place checks that the event belongs to the programme it names and finds the season it is counted in.
-func (x expectation) place(e *Event, subject string) *Rejection {
+func (x expectation) place(e *Event, subject string, now time.Time) *Rejection {
 	if e.Type != x.programme.EventType {
 		return reject(SubjectMismatch, "type", "must be the type of the programme's events")
 	}
@@ -132,8 +138,20 @@ func (x expectation) place(e *Event, subject string) *Rejection {
 			return reject(NoSeason, "data.occurredAt", "must lie in one of the programme's seasons")
 		}
 	}
+	if x.gone(season, now) {
+		return reject(NoSeason, "data.occurredAt", "must lie in a season that is still kept: the programme's retention is over")
+	}
 	e.Season = season.ID
 	return nil
+}
+
+// gone tells whether a season's retention was over then. London is ahead of Greenwich or with it, and finding its day costs
+// more than all else here, so it is asked in the last days only.
+func (x expectation) gone(season programme.Season, now time.Time) bool {
+	if x.programme.Kind == programme.Rolling || calendar.Day(now.Unix()/86400)+1 <= x.keptTo[season.ID] {
+		return false
+	}
+	return calendar.Of(now) > x.keptTo[season.ID]
 }
 
 func reject(reason Reason, field, detail string) *Rejection {

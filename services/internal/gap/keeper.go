@@ -200,7 +200,7 @@ func (k *Keeper) Tick(ctx context.Context) (Result, error) {
 		return result, err
 	}
 	var errs []error // one programme's must not keep the others waiting
-	for _, p := range k.config.Programmes.Programmes {
+	for _, p := range k.config.Programmes.AsOf(calendar.Of(k.config.Now())).Programmes {
 		if err := k.programme(ctx, p, &result); err != nil {
 			errs = append(errs, fmt.Errorf("programme %s: %w", p.ID, err))
 		}

@@ -119,7 +119,7 @@ func (r *reader) set(document *yaml.Node) *Set {
 
 func (r *reader) programme(n *yaml.Node, path string) *Programme {
 	o := r.object(n, path, "id", "name", "kind", "event", "doses", "min_interval", "validity", "target",
-		"history_from", "limits", "seasons", "eligible", "source")
+		"history_from", "retention", "limits", "seasons", "eligible", "source")
 	p := &Programme{ID: o.id("id")}
 	if p.ID != "" {
 		o.path = p.ID
@@ -134,6 +134,10 @@ func (r *reader) programme(n *yaml.Node, path string) *Programme {
 	}
 	p.Target = o.number("target", 0, 100)
 	p.HistoryFrom = o.day("history_from")
+	p.Retention = usualRetention
+	if _, ok := o.fields["retention"]; ok {
+		p.Retention = o.whole("retention", leastRetention, 1200)
+	}
 	p.Limits = o.limits("limits")
 	p.Eligible = o.text("eligible")
 	p.Source = o.text("source")
@@ -156,8 +160,26 @@ func (r *reader) programme(n *yaml.Node, path string) *Programme {
 	} else if p.Kind != "" {
 		o.refuse("validity", "belongs to rolling programmes: a %s one covers until its season ends", p.Kind)
 		p.Seasons = o.seasons("seasons", p.Kind)
+		o.keepsLastSeason(p)
 	}
 	return p
+}
+
+// Months that a season, or a day of a rolling programme, is kept where the file does not say, and the least it may say: as
+// long as a rolling programme's days are shown (services/internal/gap: 800 days), so that a day is compared with a year before.
+const usualRetention, leastRetention = 60, 27
+
+// keepsLastSeason refuses a retention by which a season would be gone before the next one, which is compared with it, is over.
+func (o object) keepsLastSeason(p *Programme) {
+	for i := 1; i < len(p.Seasons); i++ {
+		if before, after := p.Seasons[i-1], p.Seasons[i]; p.Retention > 0 && p.KeptTo(before) < after.End {
+			n, ok := o.fields["retention"]
+			if !ok {
+				n = o.node
+			}
+			o.r.fail(n, o.field("retention"), "season %s would be gone on %s, before season %s, which is compared with it, is over", before.ID, p.KeptTo(before)+1, after.ID)
+		}
+	}
 }
 
 // usualBehind is the limit where the file says none.

@@ -2,7 +2,11 @@
 // The programmes themselves are in schemas/programmes.yaml.
 package programme
 
-import "gapwatch/services/internal/calendar"
+import (
+	"slices"
+
+	"gapwatch/services/internal/calendar"
+)
 
 // Kind says how long somebody stays covered.
 type Kind string
@@ -43,6 +47,7 @@ type Programme struct {
 	Target      float64      // uptake aimed at, percent of the eligible, 0 to 100
 	HistoryFrom calendar.Day // the first day that counts are shown for
 	Seasons     []Season     // in order of time, never overlapping for seasonal programmes; none for rolling
+	Retention   int          // months that a season is kept after its end, or a shown day of a rolling programme; 0: for good
 	Limits      Limits
 	Eligible    string // the eligible group in words
 	Source      string // where target, dates and group were published
@@ -106,4 +111,42 @@ func (p *Programme) SeasonOn(day calendar.Day) (Season, bool) {
 		}
 	}
 	return Season{}, false
+}
+
+// KeptTo is the last day on which a season of the programme is kept: its end and the months of retention. The day after,
+// it is as if the season were not listed. Rolling programmes keep their one season: see [Programme.KeptFrom].
+func (p *Programme) KeptTo(s Season) calendar.Day {
+	if p.Retention == 0 || p.Kind == Rolling {
+		return calendar.Far
+	}
+	return s.End.AddMonths(p.Retention)
+}
+
+// KeptFrom is the first day that a rolling programme's counts are kept for, as of a day: the first of the month that many
+// months ago. Checks that were over by then are removed.
+func (p *Programme) KeptFrom(today calendar.Day) calendar.Day {
+	if p.Retention == 0 || p.Kind != Rolling {
+		return p.HistoryFrom
+	}
+	year, month, _ := today.Time().Date()
+	return max(p.HistoryFrom, calendar.Date(year, month, 1).AddMonths(-p.Retention))
+}
+
+// AsOf is the set as it is on a day: without the seasons whose retention is over. It is the set itself where that is none.
+func (s *Set) AsOf(today calendar.Day) *Set {
+	programmes, changed := make([]*Programme, len(s.Programmes)), false
+	for i, p := range s.Programmes {
+		over := func(season Season) bool { return today > p.KeptTo(season) }
+		if programmes[i] = p; slices.ContainsFunc(p.Seasons, over) {
+			without := *p
+			without.Seasons = slices.DeleteFunc(slices.Clone(p.Seasons), over)
+			programmes[i], changed = &without, true
+		}
+	}
+	if !changed {
+		return s
+	}
+	set := NewSet(s.Edition, programmes...)
+	set.SHA256 = s.SHA256
+	return set
 }

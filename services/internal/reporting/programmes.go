@@ -16,7 +16,8 @@ import (
 // endless is the last day of a season that does not end, as the views know it: the greatest that a Date32 holds.
 var endless = calendar.Date(2299, 12, 31)
 
-// WriteProgrammes stores names, targets, limits and seasons for the views, as of now. Call it once at start: of two sets
+// WriteProgrammes stores names, targets, limits and seasons for the views, without seasons whose retention is over by now.
+// Call it at start, and when a season's retention has ended (services/internal/retention does): of two sets
 // the one written later is shown, and a programme that is no longer in the set keeps what was said of it last. Percent
 // become shares of 1. An error is ClickHouse's: store.Judge says what to do.
 func WriteProgrammes(ctx context.Context, conn driver.Conn, set *programme.Set, now time.Time) error {
@@ -26,7 +27,7 @@ func WriteProgrammes(ctx context.Context, conn driver.Conn, set *programme.Set, 
 		return fmt.Errorf("write the programmes: %w", err)
 	}
 	defer batch.Close() //nolint:errcheck // after Send there is nothing to lose
-	for i, p := range set.Programmes {
+	for i, p := range set.AsOf(calendar.Of(now)).Programmes {
 		seasons := p.Seasons
 		if p.Kind == programme.Rolling {
 			seasons = []programme.Season{{ID: programme.RollingSeason, Start: p.HistoryFrom, End: endless}}
