@@ -48,6 +48,12 @@ func Parse(s string) (Day, error) {
 // Time is midnight UTC of the day, which is how ClickHouse's Date32 is handed over.
 func (d Day) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
+// Begin is the first moment of the day in Europe/London: what a time is that was only said as a date.
+func (d Day) Begin() time.Time {
+	y, m, day := d.Time().Date()
+	return time.Date(y, m, day, 0, 0, 0, 0, london)
+}
+
 // String is the day as 2026-10-03.
 func (d Day) String() string { return d.Time().Format(time.DateOnly) }
 

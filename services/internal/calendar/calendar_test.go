@@ -64,3 +64,21 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestADayBeginsAtMidnightInLondon(t *testing.T) {
+	for date, want := range map[string]string{
+		"2025-07-30": "2025-07-29T23:00:00Z",
+		"2025-01-30": "2025-01-30T00:00:00Z",
+		"2025-03-30": "2025-03-30T00:00:00Z", // the clocks go forward at 01:00
+		"2025-10-26": "2025-10-25T23:00:00Z",
+		"1969-12-31": "1969-12-30T23:00:00Z",
+	} {
+		begin := day(t, date).Begin()
+		if got := begin.UTC().Format(time.RFC3339); got != want {
+			t.Errorf("%s begins at %s, want %s", date, got, want)
+		}
+		if calendar.Of(begin) != day(t, date) || calendar.Of(begin.Add(-1)) == day(t, date) {
+			t.Errorf("%s does not begin at %s", date, begin)
+		}
+	}
+}
