@@ -163,7 +163,7 @@ func TestBadInputBecomesADeadLetterWithItsReason(t *testing.T) {
 		if err := json.Unmarshal(raw.Data, &letter); err != nil {
 			t.Fatal(err)
 		}
-		if want := "prevention.deadletter." + strings.ToLower(strings.ReplaceAll(string(letter.Reason), " ", "-")); raw.Subject != want {
+		if want := "prevention.deadletter.direct." + strings.ToLower(strings.ReplaceAll(string(letter.Reason), " ", "-")); raw.Subject != want {
 			t.Errorf("subject %s, want %s", raw.Subject, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gapwatch/services/internal/event"
@@ -179,7 +180,8 @@ func (b *batch) reject(row *Row, err error) {
 	}
 }
 
-// sendLetters publishes a dead letter for every rejected message and has each confirmed.
+// sendLetters publishes a dead letter for every rejected message, and a rejection to its sender where that is known, and has
+// each confirmed.
 func (b *batch) sendLetters(ctx context.Context) error {
 	sent := false
 	for i := range b.messages {
@@ -188,29 +190,36 @@ func (b *batch) sendLetters(ctx context.Context) error {
 			continue
 		}
 		sent = true
-		msg, err := NewLetter(m).message()
+		letter := NewLetter(m)
+		msg, err := letter.message(b.JetStream.Conn().MaxPayload())
 		if err != nil {
 			return err
 		}
 		err = b.retry(ctx, "publish a dead letter", func() error {
-			ctx, cancel := context.WithTimeout(ctx, natsTimeout)
-			defer cancel()
-			duplicate, err := stream.Publish(ctx, b.JetStream, msg)
+			duplicate, err := b.publish(ctx, msg)
 			switch {
 			case errors.Is(err, stream.ErrFull):
 				return backoff.Permanent(fmt.Errorf("%w: %w", ErrDeadLettersFull, err))
-			case err != nil:
-				// Somebody may have deleted the stream: see to it before the next try.
-				return errors.Join(err, stopAt(stream.Ensure(ctx, b.JetStream, b.Streams), stream.ErrStream))
-			case !duplicate:
+			case err == nil && !duplicate:
 				b.metrics.deadLetters.WithLabelValues(string(m.Rejection.Reason)).Inc()
 			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		b.Logger.Debug("dead letter", "reason", m.Rejection.Reason, "field", m.Rejection.Field, "sequence", m.Sequence)
+		if msg, err = letter.rejection(); err != nil {
+			return err
+		}
+		if msg != nil {
+			if err := b.retry(ctx, "publish a rejection", func() error {
+				_, err := b.publish(ctx, msg)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		b.Logger.Debug("dead letter", "reason", m.Rejection.Reason, "field", m.Rejection.Field, "sequence", m.Sequence, "sender", m.Sender, "request", m.Request)
 	}
 	if !sent {
 		return nil
@@ -218,11 +227,23 @@ func (b *batch) sendLetters(ctx context.Context) error {
 	return b.checkpoint(DeadLettered)
 }
 
+// publish publishes one message and has it confirmed.
+func (b *batch) publish(ctx context.Context, msg *nats.Msg) (duplicate bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, natsTimeout)
+	defer cancel()
+	duplicate, err = stream.Publish(ctx, b.JetStream, msg)
+	if err != nil && !errors.Is(err, stream.ErrFull) {
+		// Somebody may have deleted the stream: see to it before the next try.
+		err = errors.Join(err, stopAt(stream.Ensure(ctx, b.JetStream, b.Streams), stream.ErrStream))
+	}
+	return duplicate, err
+}
+
 func (b *batch) writeHandled(ctx context.Context) error {
 	rows := make([]HandledRow, len(b.messages))
 	for i := range b.messages {
 		m := &b.messages[i]
-		rows[i] = HandledRow{Stream: m.Stream, Sequence: m.Sequence, Outcome: Stored}
+		rows[i] = HandledRow{Stream: m.Stream, Sequence: m.Sequence, Outcome: Stored, Request: m.Request}
 		if m.Rejection != nil {
 			rows[i].Outcome, rows[i].Rejection = DeadLetter, m.Rejection
 		}
@@ -317,4 +338,32 @@ func (b *batch) count() {
 	for programme, n := range b.stored {
 		b.metrics.events.WithLabelValues("stored", programme).Add(float64(n))
 	}
+	if named, more := b.requests(); len(named) > 0 {
+		b.Logger.Info("batch", "messages", len(b.messages), "dead_letters", rejected, "last", b.messages[len(b.messages)-1].Sequence,
+			"requests", named, "more_requests", more)
+	}
+}
+
+// namedRequests is how many requests a line of the log names.
+const namedRequests = 10
+
+// requests are those that brought the batch's messages, in order: the first few by name, and how many more there are.
+func (b *batch) requests() (named []string, more int) {
+	seen := make(map[string]struct{})
+	last := ""
+	for i := range b.messages {
+		request := b.messages[i].Request
+		if request == last { // mostly: a request's messages follow each other
+			continue
+		}
+		last = request
+		if _, known := seen[request]; known || request == "" {
+			continue
+		}
+		seen[request] = struct{}{}
+		if len(named) < namedRequests {
+			named = append(named, request)
+		}
+	}
+	return named, len(seen) - len(named)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/stream"
 )
 
 // Message is one message of the stream and what became of it so far.
@@ -18,6 +19,9 @@ type Message struct {
 	Received  time.Time
 	Delivered uint64 // 1 the first time
 	Msg       jetstream.Msg
+
+	// Sender and Request are where it came from, as its headers say; empty where they do not.
+	Sender, Request string
 
 	// Rejection is why it cannot be stored; nil for what can.
 	Rejection *event.Rejection
@@ -53,7 +57,9 @@ func Decode(decoder *event.Decoder, messages []Message, goroutines int) []Row {
 					now = decoder.Now()
 				}
 				e, rejection := decoder.DecodeAt(m.Msg.Subject(), m.Msg.Data(), now)
-				m.Rejection = checkHeaders(m.Msg.Headers(), rejection)
+				headers := m.Msg.Headers()
+				m.Rejection = checkHeaders(headers, rejection)
+				m.Sender, m.Request = origin(headers)
 				rows[i] = Row{Event: e, Stream: m.Stream, Sequence: m.Sequence, Received: m.Received}
 			}
 		})
@@ -82,6 +88,18 @@ func checkHeaders(headers nats.Header, rejection *event.Rejection) *event.Reject
 	}
 	rejection.Identifying, rejection.Payload = true, false
 	return rejection
+}
+
+// origin is where a message came from, as far as its headers say so in the form that intake writes. Anything else could be
+// anything, and is not passed on.
+func origin(headers nats.Header) (sender, request string) {
+	if values := headers[stream.HeaderSender]; len(values) == 1 && stream.IsSender(values[0]) && !event.HoldsNHSNumber([]byte(values[0])) {
+		sender = values[0]
+	}
+	if values := headers[stream.HeaderRequest]; len(values) == 1 && stream.IsRequest(values[0]) {
+		request = values[0]
+	}
+	return sender, request
 }
 
 func headersHold(headers nats.Header) bool {

@@ -36,6 +36,8 @@ type HandledRow struct {
 	Stream, Sequence uint64
 	Outcome          Outcome
 
+	Request string // that brought it, empty where that is not known
+
 	// Rejection is why a message became a dead letter; nil for others. Its reason and field are stored, in the fixed words
 	// of package event.
 	Rejection *event.Rejection
@@ -128,14 +130,14 @@ var (
 	handledColumns = []clickhouse.ColumnNameAndType{
 		{Name: "stream", Type: "UInt64"}, {Name: "sequence", Type: "UInt64"},
 		{Name: "outcome", Type: "Enum8('stored' = 1, 'dead letter' = 2, 'lost' = 3)"},
-		{Name: "reason", Type: "String"}, {Name: "field", Type: "String"},
+		{Name: "reason", Type: "String"}, {Name: "field", Type: "String"}, {Name: "request", Type: "String"},
 	}
 )
 
 const (
 	insertEvents = `INSERT INTO prevention.events (programme, season, person, record_id, time, precedence, stream, sequence, status, day,
 		dose, lsoa, ethnicity, practice, provider, plus, previous, person_key, source, record, received)`
-	insertHandled = `INSERT INTO prevention.handled (stream, sequence, outcome, reason, field)`
+	insertHandled = `INSERT INTO prevention.handled (stream, sequence, outcome, reason, field, request)`
 )
 
 func insertRows(ctx context.Context, conn driver.Conn, rows []Row) error {
@@ -175,6 +177,7 @@ func InsertHandled(ctx context.Context, conn driver.Conn, rows []HandledRow) err
 		column(rows, func(r *HandledRow) int8 { return int8(r.Outcome) }),
 		column(rows, func(r *HandledRow) string { reason, _ := r.why(); return reason }),
 		column(rows, func(r *HandledRow) string { _, field := r.why(); return field }),
+		column(rows, func(r *HandledRow) string { return r.Request }),
 	)
 }
 

@@ -19,6 +19,7 @@ import (
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/rejection"
 	"gapwatch/services/internal/stream"
 )
 
@@ -143,7 +144,8 @@ func TestSubjectsAreThoseOfTheCode(t *testing.T) {
 	for channel, want := range map[string]struct{ address, stream, subjects, message, operation, action, schema, name string }{
 		"vaccinations": {subjectOf(event.TypeVaccination), stream.Events, stream.EventSubjects, "vaccination", "takeVaccination", "receive", "vaccination.v1", event.TypeVaccination},
 		"healthChecks": {subjectOf(event.TypeHealthCheck), stream.Events, stream.EventSubjects, "healthCheck", "takeHealthCheck", "receive", "health-check.v1", event.TypeHealthCheck},
-		"deadLetters":  {stream.DeadLetterPrefix + "{reason}", stream.DeadLetters, stream.DeadLetterSubjects, "deadLetter", "writeDeadLetter", "send", "dead-letter.v1", "dead-letter.v1"},
+		"deadLetters":  {stream.DeadLetterPrefix + "{sender}.{reason}", stream.DeadLetters, stream.DeadLetterSubjects, "deadLetter", "writeDeadLetter", "send", "dead-letter.v1", "dead-letter.v1"},
+		"rejections":   {rejection.Subject("{sender}"), stream.Rejections, stream.RejectionSubjects, "rejection", "tellSender", "send", "rejection.v1", "rejection.v1"},
 		"verdicts":     {stream.GapPrefix + "{programme}", stream.Gap, stream.GapSubjects, "verdict", "announceVerdict", "send", "gap.v1", announce.Type},
 	} {
 		c := doc.Channels[channel]
@@ -164,15 +166,26 @@ func TestSubjectsAreThoseOfTheCode(t *testing.T) {
 		if m.Name != want.name || m.Payload.Schema.Ref != "./events/"+want.schema+".schema.json" || m.Payload.SchemaFormat != "application/schema+json;version=draft-2020-12" {
 			t.Errorf("%s: %+v", want.message, m)
 		}
-		if channel != "deadLetters" && m.ContentType != event.ContentType {
+		contentType, required := event.ContentType, []string{event.HeaderMsgID}
+		if channel == "deadLetters" || channel == "rejections" {
+			contentType = "application/json"
+		}
+		if channel == "rejections" { // only the collector's have an id
+			required = nil
+		}
+		if m.ContentType != contentType {
 			t.Errorf("%s has content type %s", want.message, m.ContentType)
 		}
 		headers := doc.Components.Schemas[strings.TrimPrefix(m.Headers.Ref, "#/components/schemas/")]
-		if !slices.Equal(headers.Required, []string{event.HeaderMsgID}) || event.HeaderMsgID != jetstream.MsgIDHeader || headers.Properties[event.HeaderMsgID] == nil {
+		if !slices.Equal(headers.Required, required) || event.HeaderMsgID != jetstream.MsgIDHeader || headers.Properties[event.HeaderMsgID] == nil {
 			t.Errorf("%s needs the headers %v", want.message, headers.Required)
 		}
 	}
-	if len(doc.Channels) != 4 || len(doc.Operations) != 4 || len(doc.Components.Messages) != 4 {
+	headers := doc.Components.Schemas["eventHeaders"].Properties
+	if headers[stream.HeaderSender] == nil || headers[stream.HeaderRequest] == nil || len(headers) != 3 {
+		t.Errorf("events have the headers %v", slices.Sorted(maps.Keys(headers)))
+	}
+	if len(doc.Channels) != 5 || len(doc.Operations) != 5 || len(doc.Components.Messages) != 5 {
 		t.Errorf("%d channels, %d operations, %d messages", len(doc.Channels), len(doc.Operations), len(doc.Components.Messages))
 	}
 }
@@ -291,6 +304,7 @@ func TestFieldsAreThoseOfTheDecoder(t *testing.T) {
 // The dead letter is the one the collector writes, with every reason there is.
 func TestDeadLetterIsTheCollectors(t *testing.T) {
 	letter := readSchema(t, "dead-letter.v1.schema.json")
+	fieldsOf[collect.Letter](t, letter)
 	var reasons []event.Reason
 	for _, reason := range letter.Properties["reason"].Enum {
 		reasons = append(reasons, event.Reason(reason.(string)))
@@ -298,18 +312,32 @@ func TestDeadLetterIsTheCollectors(t *testing.T) {
 	if want := append(slices.Clone(event.Reasons), collect.NotStorable); !slices.Equal(reasons, want) {
 		t.Errorf("the schema has the reasons %v, the code %v", reasons, want)
 	}
+}
+
+// The rejection is the one that is written, with every door there is.
+func TestRejectionIsTheOneThatIsWritten(t *testing.T) {
+	told := readSchema(t, "rejection.v1.schema.json")
+	fieldsOf[rejection.Rejection](t, told)
+	if want := []any{string(rejection.Events), string(rejection.FHIR), string(rejection.CSV), string(rejection.Collector)}; !slices.Equal(told.Properties["door"].Enum, want) {
+		t.Errorf("the schema has the doors %v", told.Properties["door"].Enum)
+	}
+}
+
+// fieldsOf checks that a schema has the fields of a struct, and requires those that are always written.
+func fieldsOf[T any](t *testing.T, s schema) {
+	t.Helper()
 	var all, required []string
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[collect.Letter]()) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
 		all = append(all, name)
 		if option != "omitempty" {
 			required = append(required, name)
 		}
 	}
-	if got := slices.Sorted(maps.Keys(letter.Properties)); !slices.Equal(got, slices.Sorted(slices.Values(all))) {
+	if got := slices.Sorted(maps.Keys(s.Properties)); !slices.Equal(got, slices.Sorted(slices.Values(all))) {
 		t.Errorf("the schema has the fields %v, the code %v", got, all)
 	}
-	if !slices.Equal(letter.Required, required) {
-		t.Errorf("the schema requires %v, the code always writes %v", letter.Required, required)
+	if !slices.Equal(s.Required, required) {
+		t.Errorf("the schema requires %v, the code always writes %v", s.Required, required)
 	}
 }
