@@ -107,7 +107,7 @@ type Aggregator struct {
 	handled      Position   // the watermark last seen
 	links        links
 	linksUpTo    Position
-	left         map[event.RecordID]home // records that changed hands, as of leftAt: many programmes ask in one tick
+	left         *left // records that changed hands, as of leftAt: many programmes ask in one tick
 	leftAt       Position
 	shared       map[event.RecordID]struct{} // at least all records that changed hands, as of sharedUpTo: few, 40 bytes each
 	sharedUpTo   Position
@@ -251,7 +251,9 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 	}
 	if unread < a.config.Backlog {
 		a.waiting = backlog{}
-		result.Slices, err = a.step(ctx, behind, to)
+		if result.Slices, err = a.step(ctx, behind, to); err == nil {
+			a.logCounted(ctx, behind, to, result.Slices)
+		}
 		return result, err
 	}
 	if a.waiting.since.IsZero() {
@@ -272,6 +274,7 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 		result.Full++
 		result.Slices += slices
 	}
+	a.logCounted(ctx, behind, to, result.Slices)
 	return result, nil
 }
 
