@@ -187,7 +187,7 @@ func (c *checker) accounts(ctx context.Context, sent feed.Report) error {
 	c.total("messages handled as dead letters", int(handledDead), want.Dead())
 	wantDead := map[string]int{}
 	for reason, n := range want.DeadLetters {
-		wantDead[stream.DeadLetterPrefix+strings.ReplaceAll(strings.ToLower(string(reason)), " ", "-")] += n
+		wantDead[stream.DeadLetterPrefix+stream.Direct+"."+strings.ReplaceAll(strings.ToLower(string(reason)), " ", "-")] += n
 	}
 	for subject := range dead {
 		wantDead[subject] += 0
