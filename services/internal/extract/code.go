@@ -37,9 +37,11 @@ func parseCodes(text string, loinc bool) ([]admit.Code, bool) {
 
 func isGap(r rune) bool { return r == ' ' || r == '|' }
 
-// isSNOMED tells whether text is a SNOMED CT identifier: 6 to 18 digits, the last of them Verhoeff's check digit.
+// isSNOMED tells whether text is the SNOMED CT identifier of a concept: 6 to 18 digits, before the last the partition 00 or 10,
+// the last of them Verhoeff's check digit.
 func isSNOMED(text string) bool {
-	if len(text) < 6 || len(text) > 18 || text[0] == '0' || !digits(text) {
+	if len(text) < 6 || len(text) > 18 || text[0] == '0' || !digits(text) ||
+		text[len(text)-2] != '0' || text[len(text)-3] > '1' {
 		return false
 	}
 	check := byte(0)

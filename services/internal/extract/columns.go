@@ -95,7 +95,7 @@ var nhsRead = [nhsColumns]Column{
 	nhsRecordedDate: {"RECORDED_DATE", "unless the request says the extract's time", "YYYYMMDD. Without the extract's time, midnight in London of this day is the time of the version: a second " +
 		"update of a record is then as old as the first, and which of them counts is nobody's choice. So say the extract's time"},
 	nhsProcedure: {"VACCINATION_PROCEDURE_CODE", always, "SNOMED CT code of the procedure"},
-	nhsProduct:   {"VACCINE_PRODUCT_CODE", always, "SNOMED CT (dm+d) code of the vaccine; empty, NA, NAVU, UNC or UNK if it is not known"},
+	nhsProduct:   {"VACCINE_PRODUCT_CODE", always, "SNOMED CT (dm+d) code of the vaccine; empty, NA, NAVU, UNC or UNK if it is not known. What is no such code is left aside where there is a VACCINATION_PROCEDURE_CODE"},
 	nhsDose:      {"DOSE_SEQUENCE", always, "1 to 9; empty if it is not recorded"},
 	nhsBirthDate: {"PERSON_DOB", always, "YYYYMMDD"},
 	nhsPostcode:  {"PERSON_POSTCODE", always, "as postcode of our own layout"},

@@ -41,6 +41,9 @@ func (r *reader) header() (Item, error) {
 		r.lexer.comma = mostFrequent(row)
 	}
 	names := split(row, r.lexer.comma)
+	if len(names) == 0 {
+		return r.last(BadFile, inHeader, "must be on one line and close its quotes"), nil
+	}
 	if wrong := r.columns(names); len(wrong) > 0 {
 		return r.last(BadFile, inHeader, strings.Join(wrong, "; ")), nil
 	}
@@ -95,7 +98,7 @@ func mostFrequent(header []byte) byte {
 	return best
 }
 
-// split is the fields of a header, as names are compared.
+// split is the fields of a header, as names are compared; none if a quote is not closed.
 func split(header []byte, comma byte) []string {
 	l := newLexer(bytes.NewReader(header))
 	l.comma = comma

@@ -75,12 +75,8 @@ func nhsWhat(s *admit.Submission, values []string) (found *admit.Problem) {
 	if s.Procedures, ok = parseCodes(values[nhsProcedure], false); !ok {
 		wrong(BadCode, nhsProcedure, snomedRule)
 	}
-	product := values[nhsProduct]
-	switch product {
-	case "NA", "NAVU", "UNC", "UNK": // the null flavours that the NHS takes for a product that is not known
-		product = ""
-	}
-	if s.Products, ok = parseCodes(product, false); !ok {
+	// The NHS takes anything for a product, so where the procedure is clear a product that is no code is none.
+	if s.Products, ok = parseCodes(values[nhsProduct], false); !ok && !nullFlavour(values[nhsProduct]) && values[nhsProcedure] == "" {
 		wrong(BadCode, nhsProduct, snomedRule)
 	}
 	if s.Dose, ok = parseDose(values[nhsDose]); !ok {
@@ -95,12 +91,22 @@ func nhsWhat(s *admit.Submission, values []string) (found *admit.Problem) {
 	return found
 }
 
+// nullFlavour tells whether a code is one that stands for a product that is not known.
+func nullFlavour(code string) bool {
+	switch code {
+	case "NA", "NAVU", "UNC", "UNK":
+		return true
+	}
+	return false
+}
+
 // nhsProvider is the ODS code of a site; empty if there is none, or one that stands for an unknown site.
 func nhsProvider(site, uri string) string {
+	site = strings.ToUpper(site)
 	if uri != odsURI || site == "X99999" || site == "X99998" {
 		return ""
 	}
-	return strings.ToUpper(site)
+	return site
 }
 
 // whereNHS is the column that a part of a submission is from.

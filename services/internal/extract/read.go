@@ -66,6 +66,7 @@ type reader struct {
 	width   int   // how many columns the file has
 	row     int   // number of the row that was read last
 
+	item   Item     // is here because on the stack it cannot be
 	text   []byte   // of the values of a row
 	ends   []int    // of the values in text
 	values []string // of the row, in the order of the format's columns
@@ -100,12 +101,13 @@ func (r *reader) next() (Item, error) {
 		if r.blank(row) {
 			continue // spreadsheets leave them below the data
 		}
-		item := Item{Row: r.row}
+		item := &r.item
+		*item = Item{Row: r.row}
 		item.Problem = r.read(&item.Submission, row)
 		if item.Problem != nil {
 			item.Submission = admit.Submission{Source: item.Submission.Source, Record: item.Submission.Record}
 		}
-		return item, nil
+		return *item, nil
 	}
 }
 
