@@ -25,6 +25,8 @@
 package fhir
 
 import (
+	"bufio"
+	"bytes"
 	"io"
 	"iter"
 	"time"
@@ -64,20 +66,72 @@ type Item struct {
 // Decode reads one resource. If skip is true it is none that counts (a Patient, say), and nothing is wrong with it. Where
 // there is a problem, sub has Source and Record if they could be read, and nothing else. sub keeps no reference to resource.
 func Decode(resource []byte, o Options) (sub admit.Submission, problem *admit.Problem, skip bool) {
-	return admit.Submission{}, nil, true
+	r := reader{o: o}
+	_, sub, problem, skip = r.read(resource)
+	return sub, problem, skip
 }
 
-// Kind is the resourceType of a body, "" if it has none; nothing else of the body is judged.
-func Kind(body []byte) string { return "" }
+// Kind is the resourceType of a body if it is one that is known here; nothing else of the body is judged.
+func Kind(body []byte) string { return kindOf(bytes.TrimPrefix(body, byteOrderMark)) }
 
 // Bundle reads a Bundle and gives its type and its entries, in order; the problem is one of the Bundle as a whole, of which
-// nothing is taken then. It keeps body until the last entry was read.
+// nothing is taken then. It keeps body until the last entry was read, and no more than 200 bytes an entry beside it.
 func Bundle(body []byte, o Options) (kind string, entries iter.Seq[Item], problem *admit.Problem) {
-	return "", func(func(Item) bool) {}, nil
+	b, problem := openBundle(body, o)
+	if problem != nil {
+		return "", nil, problem
+	}
+	return b.kind, b.items(o), nil
 }
 
 // Lines reads NDJSON, one resource a line of at most [MaxBytes], keeping one line at a time. A line that is too long is a
 // Problem, and the next is read. The error is the reader's own and ends it; a line that it cut off is not among the items.
 func Lines(r io.Reader, o Options) iter.Seq2[Item, error] {
-	return func(func(Item, error) bool) {}
+	return func(yield func(Item, error) bool) {
+		lines := bufio.NewReaderSize(r, 64<<10)
+		var kept []byte
+		for n := 0; ; {
+			line, long, err := readLine(lines, &kept)
+			if err != nil && err != io.EOF {
+				yield(Item{Index: n}, err)
+				return
+			}
+			line = bytes.TrimRight(line, " \t\r\n")
+			if n == 0 {
+				line = bytes.TrimPrefix(line, byteOrderMark)
+			}
+			if len(line) > 0 {
+				item := Item{Index: n}
+				if long {
+					item.Problem = judgeText(line)
+				} else {
+					r := reader{o: o}
+					item.Type, item.Submission, item.Problem, item.Skip = r.read(line)
+				}
+				n++
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if err == io.EOF {
+				return
+			}
+		}
+	}
+}
+
+// readLine reads a line into kept, or gives it as it lies in the reader. Of one that is longer than [MaxBytes] it keeps one
+// byte more than that.
+func readLine(r *bufio.Reader, kept *[]byte) (line []byte, long bool, err error) {
+	line, err = r.ReadSlice('\n')
+	if err != bufio.ErrBufferFull {
+		return line, false, err
+	}
+	*kept = append((*kept)[:0], line...)
+	for err == bufio.ErrBufferFull {
+		line, err = r.ReadSlice('\n')
+		room := MaxBytes + 1 + len("\r\n") - len(*kept)
+		*kept = append(*kept, line[:min(max(room, 0), len(line))]...)
+	}
+	return *kept, len(bytes.TrimRight(*kept, " \t\r\n")) > MaxBytes, err
 }
