@@ -1,0 +1,1 @@
+SELECT DISTINCT toString(programme) FROM prevention.published WHERE season = '' AND place = ''
