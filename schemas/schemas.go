@@ -5,5 +5,5 @@ import "embed"
 
 // Files is everything in this folder that a running service needs.
 //
-//go:embed migrations/*.sql programmes.yaml events/*.json cases/*.yaml
+//go:embed migrations/*.sql programmes.yaml events/*.json cases/*.yaml mapping/*.csv
 var Files embed.FS

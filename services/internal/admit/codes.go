@@ -1,0 +1,215 @@
+package admit
+
+import (
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/mapping"
+	"gapwatch/services/internal/programme"
+)
+
+// codes finds the kinds of vaccine or check that the codes stand for. Procedures and diseases must not contradict each
+// other; products decide where neither is known.
+func (a *admission) codes() *Problem {
+	s, tables := a.s, a.door.Mapping
+	vaccine := len(s.Procedures)+len(s.Diseases)+len(s.Products) > 0
+	switch {
+	case a.e.Type != "":
+	case vaccine && len(s.Checks) == 0:
+		a.e.Type = event.TypeVaccination
+	case !vaccine && len(s.Checks) > 0:
+		a.e.Type = event.TypeHealthCheck
+	case s.Status == event.Completed:
+		return a.refuse(string(event.MissingField), "Programme", "must be there where neither the type nor a code says what was done")
+	}
+	if a.e.Type == event.TypeHealthCheck {
+		a.by = "Checks"
+		for _, c := range s.Checks {
+			if k, known := tables.Check(c.System, c.Code); known {
+				a.kinds = a.kinds.With(k)
+			}
+		}
+		return nil
+	}
+	var byProcedure, byDisease mapping.Kinds
+	for _, c := range s.Procedures {
+		if k, dose, known := tables.Procedure(c.System, c.Code); known {
+			byProcedure = byProcedure.With(k)
+			if a.dose == 0 {
+				a.dose = dose
+			}
+		}
+	}
+	for _, set := range s.Diseases {
+		if k, known := a.disease(set); known {
+			byDisease = byDisease.With(k)
+		}
+	}
+	switch {
+	case byProcedure != 0 && byDisease != 0:
+		a.by, a.kinds = "Procedures", byProcedure&byDisease
+		if a.kinds == 0 && s.Status != event.EnteredInError {
+			return a.refuse(CodesDisagree, "Procedures", "must be of the vaccine that is against the diseases")
+		}
+	case byProcedure != 0:
+		a.by, a.kinds = "Procedures", byProcedure
+	case byDisease != 0:
+		a.by, a.kinds = "Diseases", byDisease
+	default:
+		a.by = "Products"
+		for _, c := range s.Products {
+			if k, known := tables.Product(c.System, c.Code); known {
+				a.kinds = a.kinds.With(k)
+			}
+		}
+	}
+	return nil
+}
+
+// disease is the vaccine against a set of diseases. One that the tables do not know makes another set of it.
+func (a *admission) disease(codes []Code) (mapping.Kind, bool) {
+	var set uint64
+	for _, c := range codes {
+		if c.System != SNOMED {
+			continue
+		}
+		bit, known := a.door.Mapping.Disease(c.Code)
+		if !known {
+			return 0, false
+		}
+		set |= bit
+	}
+	return a.door.Mapping.Vaccine(set)
+}
+
+// place finds the programme. why says that there is none, and why.
+func (a *admission) place() (why string, _ *Problem) {
+	if a.named != nil {
+		return a.placeNamed()
+	}
+	s := a.s
+	if a.kinds == 0 {
+		if len(s.Procedures)+len(s.Diseases)+len(s.Products)+len(s.Checks) == 0 {
+			return "", a.refuse(string(event.MissingField), "Programme", "must be there where no code says what was done")
+		}
+		return WhyUnknownCode, nil
+	}
+	var match mapping.Match
+	best := mapping.NotWatched
+	for k := range a.kinds.All {
+		dose, disagree := a.doseOf(k)
+		m, answer := a.door.Mapping.Find(k, mapping.Done{Day: a.e.Day, Birth: a.birth, Dose: dose, Cohort: s.Cohort})
+		if answer == mapping.Found {
+			if match.Programme != nil && match.Programme.ID != m.Programme.ID {
+				return "", a.refuse(CodesDisagree, a.by, "must not be for two programmes: one record counts for one")
+			}
+			match, a.e.Dose = m, dose
+			if disagree {
+				a.why = WhyDosesDisagree
+			}
+		}
+		best = max(best, answer)
+	}
+	if best == mapping.Found {
+		if !a.scope.programme(match.Programme) {
+			return "", a.refuse(NotAllowed, a.by, "must be of a programme that the sender may send")
+		}
+		a.e.Programme, a.e.Cohort = match.Programme.ID, match.Cohort
+		if !a.running(match.Programme) {
+			return WhyNoSeason, nil
+		}
+		return "", nil
+	}
+	return a.none(best)
+}
+
+// none is why there is no programme, or what is needed to tell.
+func (a *admission) none(answer mapping.Answer) (why string, _ *Problem) {
+	switch answer {
+	case mapping.NotWatched:
+		return WhyNotWatched, nil
+	case mapping.NoSeason:
+		return WhyNoSeason, nil
+	case mapping.Outside:
+		return WhyOutside, nil
+	case mapping.NeedsDose:
+		return "", a.refuse(string(event.MissingField), "Dose", "must be there: the programme depends on it")
+	case mapping.OtherCohort:
+		return "", a.refuse(CodesDisagree, "Cohort", "must be the cohort of the birth date")
+	}
+	if a.birth.Known() {
+		return "", a.refuse(BadBirthDate, "BirthDate", "must be known to the day: the programme depends on it")
+	}
+	return "", a.refuse(string(event.MissingField), "BirthDate", "must be there: the programme depends on it")
+}
+
+// placeNamed checks the programme that the sender names. The sender answers for age and dose.
+func (a *admission) placeNamed() (why string, _ *Problem) {
+	p, tables := a.named, a.door.Mapping
+	if a.kinds != 0 && tables.Leads(p) {
+		agree := false
+		for k := range a.kinds.All {
+			agree = agree || tables.Takes(k, p)
+		}
+		if !agree {
+			return "", a.refuse(CodesDisagree, "Programme", "must be one that takes what the codes say")
+		}
+	}
+	a.e.Programme = p.ID
+	a.e.Dose = a.s.Dose
+	if a.dose != 0 && a.e.Type == event.TypeVaccination {
+		if a.e.Dose != 0 && a.e.Dose != a.dose {
+			a.e.Dose, a.why = 0, WhyDosesDisagree
+		} else {
+			a.e.Dose = a.dose
+		}
+	}
+	if p.Kind == programme.Cohort {
+		of, answer := tables.CohortOf(p, a.birth)
+		a.e.Cohort = a.s.Cohort
+		switch {
+		case a.s.Cohort == "" && answer != mapping.Found:
+			if answer == mapping.NeedsBirth || !a.birth.Known() {
+				return "", a.refuse(string(event.MissingField), "Cohort", "must be there, or the birth date")
+			}
+			return WhyNoSeason, nil
+		case a.s.Cohort == "":
+			a.e.Cohort = of
+		case answer == mapping.Found && of != a.s.Cohort:
+			return a.none(mapping.OtherCohort)
+		}
+	}
+	if !a.running(p) {
+		return WhyNoSeason, nil
+	}
+	return "", nil
+}
+
+// running tells whether the event is in a season that is listed and still kept.
+func (a *admission) running(p *programme.Programme) bool {
+	season, listed := p.SeasonOn(a.e.Day)
+	if p.Kind == programme.Cohort {
+		season, listed = p.Season(a.e.Cohort)
+	}
+	return listed && a.today <= p.KeptTo(season)
+}
+
+// doseOf is the dose for a kind of vaccine: the one that the protocol or the procedure says. Where both do and differ,
+// none of them is to be trusted: then the number of days with a record decides.
+func (a *admission) doseOf(k mapping.Kind) (dose uint8, disagree bool) {
+	dose = a.s.Dose
+	for i, set := range a.s.Diseases {
+		if i >= len(a.s.Doses) {
+			break
+		}
+		if of, known := a.disease(set); known && of == k {
+			dose = a.s.Doses[i]
+			break
+		}
+	}
+	switch {
+	case a.dose == 0 || dose == a.dose:
+		return dose, false
+	case dose == 0:
+		return a.dose, false
+	}
+	return 0, true
+}
