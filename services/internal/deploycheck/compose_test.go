@@ -180,7 +180,7 @@ func TestComposeSecrets(t *testing.T) {
 	want := map[string]string{
 		"CLICKHOUSE_PASSWORD_WRITER": "aggregator clickhouse collector loader", "CLICKHOUSE_PASSWORD_READER": "clickhouse provisioner",
 		"NATS_PASSWORD_COLLECTOR": "collector nats", "NATS_PASSWORD_AGGREGATOR": "aggregator nats", "NATS_PASSWORD_INTAKE": "nats",
-		"NATS_PASSWORD_SIMULATOR": "nats simulator", "NATS_PASSWORD_DEADLETTERS": "nats", "NATS_PASSWORD_MONITORING": "nats",
+		"NATS_PASSWORD_SIMULATOR": "nats simulator", "NATS_PASSWORD_DEADLETTERS": "nats", "NATS_PASSWORD_MONITORING": "nats", "NATS_PASSWORD_ERASE": "nats",
 		"GRAFANA_ADMIN_PASSWORD": "grafana provisioner",
 	}
 	for _, name := range needed {

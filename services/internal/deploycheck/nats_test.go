@@ -79,7 +79,7 @@ func maySubscribe(t testing.TB, s *server.Server, name, subject string) bool {
 	return !c.refused()
 }
 
-var users = []string{"collector", "aggregator", "intake", "simulator", "deadletters", "monitoring"}
+var users = []string{"collector", "aggregator", "intake", "simulator", "deadletters", "monitoring", "erase"}
 
 // TestNATSSettings holds the configuration to the consumer contract.
 func TestNATSSettings(t *testing.T) {
@@ -155,15 +155,18 @@ func TestNATSUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 		"$JS.API.CONSUMER.MSG.NEXT." + stream.Events + ".collector": {"collector"},
 		"$JS.API.CONSUMER.CREATE." + stream.Events + ".collector":   {"collector"},
 		"$JS.ACK." + stream.Events + ".collector.1.1.1.1.1":         {"collector"},
-		"$JS.API.STREAM.MSG.DELETE." + stream.Events:                {"collector"},
+		"$JS.API.STREAM.MSG.DELETE." + stream.Events:                {"collector", "erase"},
 		"$JS.API.STREAM.UPDATE." + stream.Events:                    {"collector"},
 		"$JS.API.STREAM.UPDATE." + stream.DeadLetters:               {"collector"},
 		"$JS.API.STREAM.UPDATE." + stream.Gap:                       {"collector", "aggregator"},
-		"$JS.API.STREAM.MSG.DELETE." + stream.DeadLetters:           {"deadletters"},
+		"$JS.API.STREAM.MSG.DELETE." + stream.DeadLetters:           {"deadletters", "erase"},
 		"$JS.API.DIRECT.GET." + stream.DeadLetters:                  {"deadletters"},
-		"$JS.API.STREAM.INFO." + stream.Events:                      {"collector", "aggregator", "monitoring"},
-		"$JS.API.CONSUMER.INFO." + stream.Events + ".collector":     {"collector", "aggregator", "monitoring"},
+		"$JS.API.STREAM.INFO." + stream.Events:                      {"collector", "aggregator", "monitoring", "erase"},
+		"$JS.API.CONSUMER.INFO." + stream.Events + ".collector":     {"collector", "aggregator", "monitoring", "erase"},
 		"$JS.API.DIRECT.GET." + stream.Events:                       {"collector", "aggregator"},
+		"$JS.API.CONSUMER.CREATE." + stream.Events + ".erase":       {"erase"},
+		"$JS.API.CONSUMER.MSG.NEXT." + stream.Events + ".erase":     {"erase"},
+		"$JS.API.CONSUMER.DELETE." + stream.DeadLetters + ".erase":  {"deadletters", "erase"},
 		"$JS.API.STREAM.LIST":                                       {"monitoring"},
 	}
 	for _, subject := range slices.Concat(reading, owning) {
