@@ -100,7 +100,7 @@ var nhsRead = [nhsColumns]Column{
 	nhsBirthDate: {"PERSON_DOB", always, "YYYYMMDD"},
 	nhsPostcode:  {"PERSON_POSTCODE", always, "as postcode of our own layout"},
 	nhsSite:      {"SITE_CODE", always, "who gave it: an ODS code if SITE_CODE_TYPE_URI says so; otherwise it is not read"},
-	nhsSiteURI:   {"SITE_CODE_TYPE_URI", always, "https://fhir.nhs.uk/Id/ods-organization-code for an ODS code"},
+	nhsSiteURI:   {"SITE_CODE_TYPE_URI", always, "https://fhir.nhs.uk/Id/ods-organization-code (or ods-site-code) for an ODS code"},
 }
 
 var nhsOrder = strings.Fields(`NHS_NUMBER PERSON_FORENAME PERSON_SURNAME PERSON_DOB PERSON_GENDER_CODE PERSON_POSTCODE DATE_AND_TIME

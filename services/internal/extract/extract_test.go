@@ -193,7 +193,7 @@ func TestOwnProblems(t *testing.T) {
 		{"revision", []string{"create", "n", "new update", "1"}, "bad revision: revision"},
 		{"status", []string{"done", "entered in error", "complete"}, "unknown status: status"},
 		{"programme", []string{""}, "missing field: programme"},
-		{"procedure_code", []string{"308081000000106", "3.08081E+14", "30808100000010", "12345", "MMR", "308081000000105x", "1234567890123456789", "0308081000000105", "85354-9", "1181000221116",
+		{"procedure_code", []string{"308081000000106", "3.08081E+14", "30808100000010", "12345", "MMR", "308081000000105x", "1234567890123456789", "0308081000000105", "85354-9",
 			strings.Repeat("1181000221105 ", 9)}, "bad code: procedure_code"},
 		{"product_code", []string{"34925111000001100", "34925111000001104.0", "1181000221105,"[:13] + "-"}, "bad code: product_code"},
 		{"check_code", []string{"85354-", "85354-99", "-9", "12345678-9", "85 354-9"}, "bad code: check_code"},
@@ -225,14 +225,16 @@ func TestOwnProblems(t *testing.T) {
 
 func TestFilesThatAreRefused(t *testing.T) {
 	const ok = "nhs_number,record,occurred_at,programme\n"
-	layout := func(l extract.Layout) extract.Options { return extract.Options{Layout: l, Source: "urn:x", Time: extractTime} }
+	layout := func(l extract.Layout) extract.Options {
+		return extract.Options{Layout: l, Source: "urn:x", Time: extractTime}
+	}
 	for _, c := range []struct {
 		name, text string
 		o          extract.Options
 		want       string
 	}{
 		{"nothing", "", options, "1 last bad file: file must not be empty: a header with the names of the columns comes first"},
-		{"empty lines", "\n\n\r\n", options, "4 last bad file: file must not be empty: a header with the names of the columns comes first"},
+		{"empty lines", "\n\n\r\n", options, "1 last bad file: file must not be empty: a header with the names of the columns comes first"},
 		{"UTF-16", "\xff\xfen\x00h\x00s\x00\n\x00", options, "1 last encoding: file must be UTF-8 or Windows-1252: it is UTF-16 (save it as CSV UTF-8)"},
 		{"UTF-16 the other way round", "\xfe\xff\x00n\x00\n", options, "1 last encoding: file must be UTF-8 or Windows-1252: it is UTF-16 (save it as CSV UTF-8)"},
 		{"UTF-16 without a mark", "n\x00h\x00s\x00\n\x00", options, "1 last encoding: file must be UTF-8 or Windows-1252: there are NUL bytes in the header, as in UTF-16"},
@@ -241,7 +243,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"no header", "9434765919,17,2026-10-03,flu-65\n", options,
 			"1 last bad file: header must name the columns of the layout own, with a comma, semicolon, tab or vertical bar between"},
 		{"commas for bars", "NHS_NUMBER,UNIQUE_ID\n", layout(extract.NHSBatch), `1 last bad file: header must name the columns of the layout nhs-batch, with '|' between`},
-		{"a name mistyped", "nhs_number,record,occurred_at,programme,pratice\n", options, "1 last bad file: header column 5 (pratice) is none of the layout own"},
+		{"a name mistyped", "nhs_number,record,occurred_at,programme,doze\n", options, "1 last bad file: header column 5 (doze) is none of the layout own"},
 		{"a name that may be a value", "nhs_number,record,occurred_at,programme,SW1A 1AA\n", options, "1 last bad file: header column 5 is none of the layout own"},
 		{"a name without letters", "nhs_number,record,occurred_at,programme,\n", options, "1 last bad file: header column 5 is none of the layout own"},
 		{"half of the names are values", "record,smith\n", options, "1 last bad file: header column 2 is none of the layout own; column nhs_number must be there; " +
@@ -359,6 +361,14 @@ func TestParseEncodingAndLayout(t *testing.T) {
 	}
 }
 
+func TestReasonsAreThoseOfTheDoor(t *testing.T) {
+	for _, reason := range extract.Reasons {
+		if !slices.Contains(admit.Reasons, reason) {
+			t.Errorf("%q is no reason of the door", reason)
+		}
+	}
+}
+
 func TestParseFileTime(t *testing.T) {
 	for name, want := range map[string]time.Time{
 		"MMR_Vaccinations_v5_X26_20250730T11525000.csv":           time.Date(2025, 7, 30, 11, 52, 50, 0, time.UTC),
@@ -455,6 +465,7 @@ func TestNHSBatchRow(t *testing.T) {
 		{"no codes", nhsRow{"VACCINATION_PROCEDURE_CODE": `""`, "VACCINE_PRODUCT_CODE": "NAVU"}, func(s *admit.Submission) { s.Procedures, s.Products = nil, nil }},
 		{"no birth date", nhsRow{"PERSON_DOB": `""`}, func(s *admit.Submission) { s.BirthDate = "" }},
 		{"a site of another kind", nhsRow{"SITE_CODE_TYPE_URI": "https://other.example"}, func(s *admit.Submission) { s.Provider = "" }},
+		{"a site's own code", nhsRow{"SITE_CODE_TYPE_URI": "https://fhir.nhs.uk/Id/ods-site-code"}, func(*admit.Submission) {}},
 		{"an unknown site", nhsRow{"SITE_CODE": "x99999"}, func(s *admit.Submission) { s.Provider = "" }},
 		{"a site in small letters", nhsRow{"SITE_CODE": "rj1"}, func(*admit.Submission) {}},
 		{"recorded in winter", nhsRow{"RECORDED_DATE": "20250130"}, func(s *admit.Submission) { s.Time = time.Date(2025, 1, 30, 0, 0, 0, 0, time.UTC) }},
@@ -567,7 +578,10 @@ func TestBreakingOffStopsReading(t *testing.T) {
 	text := "nhs_number,record,occurred_at,programme\n" + strings.Repeat(",17,2026-10-03,flu-65\n", 100_000)
 	from := strings.NewReader(text)
 	n := 0
-	for range extract.Read(from, options) {
+	for _, err := range extract.Read(from, options) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n++; n == 3 {
 			break
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"gapwatch/services/internal/admit"
 )
 
 // commas are what an own file may have between its fields.
@@ -18,14 +20,15 @@ const maxNamed = 10
 func (r *reader) header() (Item, error) {
 	if wrong := r.lexer.begin(); wrong != "" {
 		r.row = 1
-		return r.last(BadEncoding, inFile, wrong), nil
+		return r.last(admit.BadEncoding, inFile, wrong), nil
 	}
 	var row []byte
 	for len(row) == 0 { // an empty line before it does no harm
 		r.row++
 		text, err := r.lexer.row()
 		if errors.Is(err, io.EOF) {
-			return r.last(BadFile, inFile, "must not be empty: a header with the names of the columns comes first"), nil
+			r.row = 1
+			return r.last(admit.BadFile, inFile, "must not be empty: a header with the names of the columns comes first"), nil
 		}
 		if err != nil {
 			return r.broken(err)
@@ -33,7 +36,7 @@ func (r *reader) header() (Item, error) {
 		row = bytes.Trim(text, " ")
 	}
 	if bytes.IndexByte(row, 0) >= 0 {
-		return r.last(BadEncoding, inFile, "must be UTF-8 or Windows-1252: there are NUL bytes in the header, as in UTF-16"), nil
+		return r.last(admit.BadEncoding, inFile, "must be UTF-8 or Windows-1252: there are NUL bytes in the header, as in UTF-16"), nil
 	}
 	r.format = r.layout(row)
 	r.lexer.comma = r.format.comma
@@ -42,10 +45,10 @@ func (r *reader) header() (Item, error) {
 	}
 	names := split(row, r.lexer.comma)
 	if len(names) == 0 {
-		return r.last(BadFile, inHeader, "must be on one line and close its quotes"), nil
+		return r.last(admit.BadFile, inHeader, "must be on one line and close its quotes"), nil
 	}
 	if wrong := r.columns(names); len(wrong) > 0 {
-		return r.last(BadFile, inHeader, strings.Join(wrong, "; ")), nil
+		return r.last(admit.BadFile, inHeader, strings.Join(wrong, "; ")), nil
 	}
 	r.ends, r.values = make([]int, len(r.at)), make([]string, len(r.at))
 	return Item{}, nil

@@ -7,8 +7,11 @@ import (
 	"gapwatch/services/internal/event"
 )
 
-// odsURI is the system of ODS codes in SITE_CODE_TYPE_URI.
-const odsURI = "https://fhir.nhs.uk/Id/ods-organization-code"
+// The systems of ODS codes in SITE_CODE_TYPE_URI.
+const (
+	odsURI     = "https://fhir.nhs.uk/Id/ods-organization-code"
+	odsSiteURI = "https://fhir.nhs.uk/Id/ods-site-code"
+)
 
 var nhsFormat = format{
 	layout: NHSBatch, columns: nhsRead[:], comma: '|', record: nhsUniqueID, source: nhsUniqueIDURI,
@@ -38,7 +41,7 @@ func submitNHS(s *admit.Submission, values []string, o *Options) *admit.Problem 
 	case "DELETE":
 		s.Status, s.Revision = event.EnteredInError, admit.Correction
 	default:
-		return problem(BadRevision, nhsRead[nhsActionFlag].Name, "must be new, update or delete")
+		return problem(admit.BadRevision, nhsRead[nhsActionFlag].Name, "must be new, update or delete")
 	}
 	if s.Time = o.Time; s.Time.IsZero() {
 		text := values[nhsRecordedDate]
@@ -73,11 +76,11 @@ func nhsWhat(s *admit.Submission, values []string) (found *admit.Problem) {
 		}
 	}
 	if s.Procedures, ok = parseCodes(values[nhsProcedure], false); !ok {
-		wrong(BadCode, nhsProcedure, snomedRule)
+		wrong(admit.BadCode, nhsProcedure, snomedRule)
 	}
 	// The NHS takes anything for a product, so where the procedure is clear a product that is no code is none.
 	if s.Products, ok = parseCodes(values[nhsProduct], false); !ok && !nullFlavour(values[nhsProduct]) && values[nhsProcedure] == "" {
-		wrong(BadCode, nhsProduct, snomedRule)
+		wrong(admit.BadCode, nhsProduct, snomedRule)
 	}
 	if s.Dose, ok = parseDose(values[nhsDose]); !ok {
 		wrong(string(event.BadDose), nhsDose, doseRule)
@@ -85,7 +88,7 @@ func nhsWhat(s *admit.Submission, values []string) (found *admit.Problem) {
 	if text := values[nhsBirthDate]; text != "" {
 		if s.BirthDate, ok = parseDate8(text); !ok {
 			s.BirthDate = ""
-			wrong(BadBirthDate, nhsBirthDate, "must be YYYYMMDD")
+			wrong(admit.BadBirthDate, nhsBirthDate, "must be YYYYMMDD")
 		}
 	}
 	return found
@@ -103,7 +106,7 @@ func nullFlavour(code string) bool {
 // nhsProvider is the ODS code of a site; empty if there is none, or one that stands for an unknown site.
 func nhsProvider(site, uri string) string {
 	site = strings.ToUpper(site)
-	if uri != odsURI || site == "X99999" || site == "X99998" {
+	if uri != odsURI && uri != odsSiteURI || site == "X99999" || site == "X99998" {
 		return ""
 	}
 	return site

@@ -67,7 +67,7 @@ func ownVersion(s *admit.Submission, values []string, o *Options) *admit.Problem
 	case "delete":
 		s.Status = event.EnteredInError
 	default:
-		return problem(BadRevision, own[ownRevision].Name, "must be new, update or delete, or empty")
+		return problem(admit.BadRevision, own[ownRevision].Name, "must be new, update or delete, or empty")
 	}
 	if s.Status == event.EnteredInError {
 		s.Revision = admit.Correction // there was something to take back, whatever revision says
@@ -97,7 +97,7 @@ func ownWhat(s *admit.Submission, values []string) (found *admit.Problem) {
 	vaccination, check := values[ownProcedure] != "" || values[ownProduct] != "", values[ownCheck] != ""
 	switch {
 	case vaccination && check:
-		return problem(BadCode, own[ownCheck].Name, "must be empty where there is a procedure_code or product_code: a row is a vaccination or a check")
+		return problem(admit.BadCode, own[ownCheck].Name, "must be empty where there is a procedure_code or product_code: a row is a vaccination or a check")
 	case vaccination:
 		s.Type = event.TypeVaccination
 	case check:
@@ -107,20 +107,20 @@ func ownWhat(s *admit.Submission, values []string) (found *admit.Problem) {
 	}
 	var ok bool
 	if s.Procedures, ok = parseCodes(values[ownProcedure], false); !ok {
-		wrong(BadCode, ownProcedure, snomedRule)
+		wrong(admit.BadCode, ownProcedure, snomedRule)
 	}
 	if s.Products, ok = parseCodes(values[ownProduct], false); !ok {
-		wrong(BadCode, ownProduct, snomedRule)
+		wrong(admit.BadCode, ownProduct, snomedRule)
 	}
 	if s.Checks, ok = parseCodes(values[ownCheck], true); !ok {
-		wrong(BadCode, ownCheck, "must be SNOMED CT or LOINC codes, at most 8: is it what a spreadsheet made of one?")
+		wrong(admit.BadCode, ownCheck, "must be SNOMED CT or LOINC codes, at most 8: is it what a spreadsheet made of one?")
 	}
 	if s.Dose, ok = parseDose(values[ownDose]); !ok {
 		wrong(string(event.BadDose), ownDose, doseRule)
 	}
 	if s.BirthDate = values[ownBirthDate]; s.BirthDate != "" && !isBirthDate(s.BirthDate) {
 		s.BirthDate = ""
-		wrong(BadBirthDate, ownBirthDate, "must be YYYY-MM-DD, YYYY-MM or YYYY")
+		wrong(admit.BadBirthDate, ownBirthDate, "must be YYYY-MM-DD, YYYY-MM or YYYY")
 	}
 	return found
 }

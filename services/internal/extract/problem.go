@@ -5,20 +5,10 @@ import (
 	"gapwatch/services/internal/event"
 )
 
-// The reasons that a file can be wrong for in itself.
-const (
-	BadFile      = "bad file"     // it is no CSV file of the layout, or a row never ends: the rest of it is not read
-	BadRow       = "bad row"      // the row has not as many fields as the header, a quote or a control character where none may be
-	BadEncoding  = "encoding"     // characters that are not in the encoding
-	BadRevision  = "bad revision" // neither new nor update nor delete
-	BadBirthDate = "bad birth date"
-	BadCode      = "bad code" // no SNOMED CT or LOINC code, or both kinds of record in one row
-)
-
-// Reasons is every reason of an [Item]'s Problem; some are those of an event.
+// Reasons is every reason of an [Item]'s Problem.
 var Reasons = []string{
-	BadFile, BadRow, BadEncoding, BadRevision, BadBirthDate, BadCode,
-	string(event.MissingField), string(event.BadTime), string(event.BadDay), string(event.BadDose), string(event.UnknownStatus),
+	admit.BadFile, admit.BadRow, admit.BadEncoding, admit.BadRevision, admit.BadBirthDate, admit.BadCode, string(event.MissingField),
+	string(event.BadTime), string(event.BadDay), string(event.BadDose), string(event.UnknownStatus),
 }
 
 // The fields of a Problem that are no columns.

@@ -115,9 +115,9 @@ func (r *reader) next() (Item, error) {
 func (r *reader) broken(err error) (Item, error) {
 	switch {
 	case errors.Is(err, errTooLong):
-		return r.last(BadFile, inRow, fmt.Sprintf("must be at most %d bytes (is a quote not closed?): from row %d on nothing was read", MaxRow, r.row)), nil
+		return r.last(admit.BadFile, inRow, fmt.Sprintf("must be at most %d bytes (is a quote not closed?): from row %d on nothing was read", MaxRow, r.row)), nil
 	case errors.Is(err, errOpenQuote):
-		return r.last(BadFile, inRow, fmt.Sprintf("must close its quote before the file ends: from row %d on nothing was read", r.row)), nil
+		return r.last(admit.BadFile, inRow, fmt.Sprintf("must close its quote before the file ends: from row %d on nothing was read", r.row)), nil
 	}
 	return Item{Row: r.row}, err
 }
@@ -140,10 +140,10 @@ func (r *reader) read(s *admit.Submission, row []byte) *admit.Problem {
 		if lines := bytes.Count(row, []byte{'\n'}); lines > 0 {
 			rule += fmt.Sprintf("; it goes on over %d lines: is a quote not closed?", lines+1)
 		}
-		return problem(BadRow, inRow, rule)
+		return problem(admit.BadRow, inRow, rule)
 	}
 	if bytes.IndexByte(row, 0) >= 0 {
-		return problem(BadRow, inRow, "must not hold a NUL byte")
+		return problem(admit.BadRow, inRow, "must not hold a NUL byte")
 	}
 	found := r.cut(row)
 	f := r.format
@@ -192,7 +192,7 @@ func (r *reader) cut(row []byte) (found *admit.Problem) {
 func (r *reader) value(f field, row []byte, column int) *admit.Problem {
 	name := r.format.columns[column].Name
 	if f.fault {
-		return problem(BadRow, name, `must be all inside quotes or all without: a quote inside is written twice`)
+		return problem(admit.BadRow, name, `must be all inside quotes or all without: a quote inside is written twice`)
 	}
 	start := len(r.text)
 	r.text = f.value(r.text, row)
@@ -205,7 +205,7 @@ func (r *reader) value(f field, row []byte, column int) *admit.Problem {
 	ascii := true
 	for _, c := range value {
 		if c < ' ' || c == 0x7f {
-			return problem(BadRow, name, "must not hold line breaks, tabs and other control characters")
+			return problem(admit.BadRow, name, "must not hold line breaks, tabs and other control characters")
 		}
 		ascii = ascii && c < utf8.RuneSelf
 	}
@@ -215,11 +215,11 @@ func (r *reader) value(f field, row []byte, column int) *admit.Problem {
 		r.text = append(r.text[:start], windows1252(value)...)
 	case !utf8.Valid(value):
 		if r.options.Encoding == UTF8 {
-			return problem(BadEncoding, name, "must be UTF-8: is the file Windows-1252? Then the request must say so (charset=windows-1252)")
+			return problem(admit.BadEncoding, name, "must be UTF-8: is the file Windows-1252? Then the request must say so (charset=windows-1252)")
 		}
-		return problem(BadEncoding, name, "must be ASCII or UTF-8, unless the request says what else it is (charset=windows-1252)")
+		return problem(admit.BadEncoding, name, "must be ASCII or UTF-8, unless the request says what else it is (charset=windows-1252)")
 	case r.options.Encoding == Undeclared && !utf8.Valid(row):
-		return problem(BadEncoding, name, "must be ASCII in a row that is not UTF-8, unless the request says what it is (charset=windows-1252)")
+		return problem(admit.BadEncoding, name, "must be ASCII in a row that is not UTF-8, unless the request says what it is (charset=windows-1252)")
 	}
 	return nil
 }
