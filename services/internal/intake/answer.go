@@ -234,6 +234,9 @@ func (p *patient) WriteHeader(status int) {
 	p.ResponseWriter.WriteHeader(status)
 }
 
+// Unwrap lets [http.ResponseController] find the connection.
+func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
 func (p *patient) Write(b []byte) (int, error) {
 	if err := p.ctl.SetWriteDeadline(time.Now().Add(p.time)); err != nil {
 		return 0, err

@@ -221,7 +221,10 @@ func (x *exchange) problem(end ended) *Problem {
 	case end.fault != nil:
 		return problemAway
 	case end.body != nil:
-		return bodyProblems[end.body]
+		if problem := bodyProblems[end.body]; problem != nil {
+			return problem
+		}
+		return problemFault
 	case c.Rejected > 0 && c.Rejected == c.Items && c.notAllowed == c.Rejected:
 		return problemScope
 	case c.Rejected > 0 && c.Rejected == c.Items:

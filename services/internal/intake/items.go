@@ -84,7 +84,7 @@ func readAll(body io.Reader, most int64, tooLarge error) ([]byte, error) {
 	case errors.Is(err, errTooLarge):
 		return nil, tooLarge
 	case err != nil:
-		return nil, err
+		return nil, bodyError(err)
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errEmpty
 	}
@@ -126,7 +126,7 @@ func lines(body io.Reader, decode decode) items {
 				line = long
 			}
 			if err != nil && err != io.EOF { //nolint:errorlint // a reader's own end is never wrapped
-				yield(item{}, err) // the line that it cut off is none
+				yield(item{}, bodyError(err)) // the line that it cut off is none
 				return
 			}
 			end := err != nil
