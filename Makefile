@@ -29,6 +29,10 @@ grafana-check: ## GRAFANA_URL=... [GRAFANA_TOKEN=...] CLICKHOUSE_URL=...: brings
 deploy-check: ## CLICKHOUSE_URL=... READER_URL=...: on a ClickHouse server, tries all that its reporting reader may do and what it must not
 	@GAPWATCH_CLICKHOUSE_URL='$(CLICKHOUSE_URL)' GAPWATCH_GRAFANA_CLICKHOUSE_URL='$(READER_URL)' $(GO) run ./services/deploycheck
 
+.PHONY: fuzz
+fuzz: ## FUZZTIME=30s: every fuzz target for so long
+	@FUZZTIME='$(or $(FUZZTIME),30s)' bash .ci/fuzz
+
 .PHONY: lint
 lint: ## golangci-lint, govulncheck, go.mod
 	@bash .ci/lint
