@@ -49,9 +49,8 @@ func (b *bundle) resource(i int) []byte { return b.body[b.entries[i].from:b.entr
 func openBundle(body []byte, o Options) (*bundle, *admit.Problem) {
 	body = bytes.TrimPrefix(body, byteOrderMark)
 	b := &bundle{body: body, time: o.Time, timeAt: "Bundle.timestamp"}
-	s, _ := scanners.Get().(*scanner)
-	defer scanners.Put(s)
-	s.scan(body)
+	s := scanOf(body)
+	defer s.letGo()
 	if problem := b.members(s); problem != nil {
 		return nil, problem
 	}
@@ -64,9 +63,6 @@ func openBundle(body []byte, o Options) (*bundle, *admit.Problem) {
 		return nil, missing("Bundle.type", "must be there")
 	default:
 		return nil, bad(admit.NotSupported, "Bundle.type", "must be collection, batch, transaction, searchset or history")
-	}
-	for i := range b.entries {
-		b.judge(i)
 	}
 	return b, nil
 }
@@ -157,6 +153,9 @@ func (b *bundle) list(s *scanner) *admit.Problem {
 		return noJSON
 	}
 	for s.json.PeekKind() != ']' {
+		if len(b.entries) == MaxEntries {
+			return bad(string(event.TooLarge), "Bundle.entry", "must have at most 100,000 entries")
+		}
 		e := entry{}
 		if s.json.PeekKind() != '{' {
 			if s.json.SkipValue() != nil {
@@ -208,7 +207,7 @@ func (e *entry) members(s *scanner, i int) error {
 				URL    string `json:"url"`
 			}
 			e.take(parse(value, &request, index("Bundle.entry", i)+".request"))
-			e.method, e.url = request.Method, request.URL
+			e.method, e.url, e.deletion = request.Method, request.URL, request.Method == "DELETE"
 		case "response":
 			which = 3
 			var response struct {
@@ -223,9 +222,9 @@ func (e *entry) members(s *scanner, i int) error {
 			}
 		case "modifierExtension":
 			which = 4
-			var modifiers []jsontext.Value
-			e.take(parse(value, &modifiers, index("Bundle.entry", i)+".modifierExtension"))
-			e.take(mustUnderstand("", modifiers, index("Bundle.entry", i)))
+			if !empty(value) {
+				e.take(mustUnderstand("", []jsontext.Value{value}, index("Bundle.entry", i)))
+			}
 		}
 		if which >= 0 && seen[which] {
 			e.take(bad(string(event.DuplicateKey), index("Bundle.entry", i)+"."+key, "must not be given twice"))
@@ -235,6 +234,11 @@ func (e *entry) members(s *scanner, i int) error {
 	}
 }
 
+// empty tells whether a value is an array of nothing, or null.
+func empty(value []byte) bool {
+	return value[0] == 'n' || value[0] == '[' && len(bytes.Trim(value[1:len(value)-1], " \t\r\n")) == 0
+}
+
 // take keeps the first problem.
 func (e *entry) take(problem *admit.Problem) {
 	if e.problem == nil {
@@ -242,31 +246,29 @@ func (e *entry) take(problem *admit.Problem) {
 	}
 }
 
-// judge decides what an entry is for.
-func (b *bundle) judge(i int) {
+// judge decides whether an entry can be read.
+func (b *bundle) judge(i int) *admit.Problem {
 	e := &b.entries[i]
-	at := index("Bundle.entry", i)
-	switch e.method {
-	case "":
-	case "POST", "PUT", "DELETE":
-		if b.kind == "collection" || b.kind == "searchset" {
-			e.take(bad(admit.NotFHIR, at+".request", "must not be there in a Bundle of this type"))
-		}
-		e.deletion = e.method == "DELETE"
-	default:
-		e.take(bad(admit.NotSupported, at+".request.method", "must be POST, PUT or DELETE"))
+	switch {
+	case e.problem != nil:
+		return e.problem
+	case e.method == "":
+	case e.method != "POST" && e.method != "PUT" && e.method != "DELETE":
+		return bad(admit.NotSupported, index("Bundle.entry", i)+".request.method", "must be POST, PUT or DELETE")
+	case b.kind == "collection" || b.kind == "searchset":
+		return bad(admit.NotFHIR, index("Bundle.entry", i)+".request", "must not be there in a Bundle of this type")
 	}
 	if e.to == 0 && !e.deletion {
-		e.take(missing(at+".resource", "must be there"))
+		return missing(index("Bundle.entry", i)+".resource", "must be there")
 	}
+	return nil
 }
 
 // read reads an entry.
 func (b *bundle) read(i int, o Options) Item {
 	e := &b.entries[i]
 	item := Item{Index: i}
-	if e.problem != nil {
-		item.Problem = e.problem
+	if item.Problem = b.judge(i); item.Problem != nil {
 		return item
 	}
 	r := reader{o: Options{Source: o.Source, Time: b.time}, in: b, entry: i}

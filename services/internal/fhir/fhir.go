@@ -34,10 +34,12 @@ import (
 	"gapwatch/services/internal/admit"
 )
 
-// Limits of one resource; those of a Bundle as a whole are its reader's.
+// Limits of one resource, and how many entries a Bundle may have; how large it may be is its reader's.
 const (
-	MaxBytes = 1 << 20 // 1,048,576
-	MaxDepth = 32      // objects and arrays in each other
+	MaxBytes   = 1 << 20 // 1,048,576
+	MaxDepth   = 32      // objects and arrays in each other
+	MaxValues  = 10_000  // objects, arrays, texts and so on in all; a long record has a few hundred
+	MaxEntries = 100_000
 )
 
 // Options say what a resource does not say itself.

@@ -160,6 +160,19 @@ func (s *scanner) scan(text []byte) {
 	s.json.Reset(&s.reader, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
+// scanOf takes a scanner for a text, which must be let go.
+func scanOf(text []byte) *scanner {
+	s, _ := scanners.Get().(*scanner)
+	s.scan(text)
+	return s
+}
+
+// letGo gives the scanner back without what it read: that is personal, and may be large.
+func (s *scanner) letGo() {
+	s.scan(nil)
+	scanners.Put(s)
+}
+
 // value reads the next value, as a part of the text.
 func (s *scanner) value() ([]byte, error) {
 	v, err := s.json.ReadValue()
@@ -182,9 +195,8 @@ func (s *scanner) key() (string, bool, error) {
 
 // head finds resourceType and id, which usually stand first. What it does not read it does not judge.
 func head(text []byte) (kind, id string) {
-	s, _ := scanners.Get().(*scanner)
-	defer scanners.Put(s)
-	s.scan(text)
+	s := scanOf(text)
+	defer s.letGo()
 	if s.json.PeekKind() != '{' {
 		return "", ""
 	}
@@ -217,9 +229,8 @@ func head(text []byte) (kind, id string) {
 
 // kindOf is head where the id is not needed: it reads no further than the type.
 func kindOf(text []byte) string {
-	s, _ := scanners.Get().(*scanner)
-	defer scanners.Put(s)
-	s.scan(text)
+	s := scanOf(text)
+	defer s.letGo()
 	if s.json.PeekKind() != '{' {
 		return ""
 	}
@@ -244,36 +255,60 @@ func kindOf(text []byte) string {
 	}
 }
 
-// depth is how many objects and arrays lie in each other. Where the text is no JSON it is a guess.
-func depth(text []byte) int {
-	now, most := 0, 0
-	quoted := false
+// measure counts how many objects and arrays lie in each other, and about how many values there are in all. Where the text is no
+// JSON both are guesses.
+func measure(text []byte) (depth, values int) {
+	now := 0
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{', c == '[':
+		switch text[i] {
+		case '"':
+			i += stringLength(text[i+1:]) + 1
+		case '{', '[':
 			now++
-			most = max(most, now)
-		case c == '}', c == ']':
+			values++
+			depth = max(depth, now)
+		case '}', ']':
 			now--
+		case ',':
+			values++
 		}
 	}
-	return most
+	return depth, values
+}
+
+// stringLength is where the string ends whose quote stands before text.
+func stringLength(text []byte) int {
+	for from := 0; ; {
+		n := bytes.IndexByte(text[from:], '"')
+		if n < 0 {
+			return len(text)
+		}
+		slashes := 0
+		for from+n-slashes > 0 && text[from+n-slashes-1] == '\\' {
+			slashes++
+		}
+		from += n
+		if slashes%2 == 0 {
+			return from
+		}
+		from++
+	}
 }
 
 // judgeText decides whether text can be a resource at all.
 func judgeText(text []byte) *admit.Problem {
-	switch {
-	case len(text) > MaxBytes:
+	if len(text) > MaxBytes {
 		return bad(string(event.TooLarge), whole, "must have at most 1,048,576 bytes")
-	case !utf8.Valid(text):
+	}
+	if !utf8.Valid(text) {
 		return bad(string(event.NotUTF8), whole, "must be UTF-8")
-	case depth(text) > MaxDepth:
+	}
+	depth, values := measure(text)
+	if depth > MaxDepth {
 		return bad(string(event.TooDeep), whole, "must nest at most 32 objects and arrays")
+	}
+	if values > MaxValues {
+		return bad(string(event.TooLarge), whole, "must hold at most 10,000 values")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"gapwatch/services/internal/admit"
+	"gapwatch/services/internal/event"
 )
 
 // The systems of NHS England and of UK Core that persons and organisations are read by.
@@ -53,7 +54,10 @@ func (r *reader) person(sub *admit.Submission, ref *reference, field, day string
 	if own != "" && digitsOf(own) != digitsOf(sub.NHSNumber) {
 		return bad(admit.BadPatient, field+".identifier.value", "must be the NHS number of the Patient that is referred to")
 	}
-	return r.about(sub, &p, found, day)
+	if problem := r.about(sub, &p, found, day); problem != nil && sub.Status != event.EnteredInError {
+		return problem
+	}
+	return nil
 }
 
 // patient finds the Patient that ref leads to. Its text is nil where that is none that came along, which is no problem where
