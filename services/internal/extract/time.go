@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/event"
 )
 
 // ParseFileTime reads when an extract was made out of the name of an NHS batch file, which ends in an underscore and the time:
@@ -23,8 +24,7 @@ func ParseFileTime(name string) (time.Time, bool) {
 	if !ok {
 		return time.Time{}, false
 	}
-	made, err := time.Parse(time.RFC3339, written)
-	return made.UTC(), err == nil
+	return event.ParseTime(written)
 }
 
 // parseDate8 writes YYYYMMDD as YYYY-MM-DD.
@@ -68,11 +68,7 @@ func parseVersion(text string) (time.Time, bool) {
 	if isDate(text) {
 		return midnight(text)
 	}
-	if strings.IndexByte(text, ',') >= 0 { // time.Parse takes it for a full stop
-		return time.Time{}, false
-	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	return t.UTC().Truncate(time.Microsecond), err == nil
+	return event.ParseTime(text)
 }
 
 // midnight is the first moment of a day in London.
