@@ -46,3 +46,11 @@ func (c *counted) Close() error {
 	c.once.Do(func() { <-c.room })
 	return c.Conn.Close()
 }
+
+// CloseWrite lets the server end an answer without losing it to a client that is still sending.
+func (c *counted) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

@@ -431,7 +431,8 @@ func (s *Server) post(door rejection.Door, accepts string) http.HandlerFunc {
 			s.refuse(w, r, v, problem)
 			return
 		}
-		end := x.take(r.Context(), all)
+		// A body that breaks off ends the request's context, and what came before it is waited for all the same.
+		end := x.take(context.WithoutCancel(r.Context()), all)
 		v.bytes = raw.total
 		if !raw.whole {
 			w.Header().Set("Connection", "close") // without it the server would wait for the rest before it answers
@@ -449,9 +450,7 @@ func (s *Server) conclude(w http.ResponseWriter, r *http.Request, v *visit, x *e
 	}()
 	problem := x.problem(end)
 	if end.fault != nil {
-		if r.Context().Err() == nil {
-			s.log.Warn("not confirmed", "request", v.request, "error", end.fault)
-		}
+		s.log.Warn("not confirmed", "request", v.request, "error", end.fault)
 		s.refuse(w, r, v, problem) // nothing is half told
 		return
 	}
