@@ -285,8 +285,10 @@ func (a *admission) counted() (Result, *Problem) {
 		a.area()
 	}
 	a.e.Ethnicity, a.e.Practice, a.e.Provider = s.Ethnicity, s.Practice, s.Provider
-	if len(s.Plus) > 0 {
-		a.e.Plus = slices.Compact(slices.Sorted(slices.Values(s.Plus)))
+	if a.e.Plus = s.Plus; len(s.Plus) > 1 {
+		a.e.Plus = slices.Clone(s.Plus)
+		slices.Sort(a.e.Plus)
+		a.e.Plus = slices.Compact(a.e.Plus)
 	}
 	return a.finish(Result{})
 }

@@ -37,6 +37,9 @@ func Parse(file string, data []byte) (Keys, error) {
 		root = document.Content[0]
 	}
 	fields := r.fields(root, "", "record", "current", "previous")
+	if fields == nil {
+		return Keys{}, errors.Join(r.errs...)
+	}
 	var keys Keys
 	if secret := r.secret(fields, "record", "record"); secret != nil {
 		keys.record = newKey("", secret)
@@ -64,17 +67,17 @@ func (r *reader) fail(field, rule string) {
 	r.errs = append(r.errs, fmt.Errorf("%s: %s: %s", r.file, field, rule))
 }
 
-// fields is the mapping at a node. What is no known name is not repeated: it may be a key.
+// fields is the mapping at a node, nil if there is none. What is no known name is not repeated: it may be a key.
 func (r *reader) fields(n *yaml.Node, path string, known ...string) map[string]*yaml.Node {
 	in := strings.TrimSuffix(path, ".")
 	if in == "" {
 		in = "file"
 	}
-	fields := map[string]*yaml.Node{}
 	if n.Kind != yaml.MappingNode {
 		r.fail(in, "must be a mapping with the keys "+strings.Join(known, ", "))
-		return fields
+		return nil
 	}
+	fields := map[string]*yaml.Node{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name := n.Content[i].Value
 		switch {
@@ -99,6 +102,9 @@ func (r *reader) key(fields map[string]*yaml.Node, name string) *key {
 		return nil
 	}
 	inner := r.fields(n, name+".", "id", "key")
+	if inner == nil {
+		return nil
+	}
 	id := inner["id"]
 	switch {
 	case id == nil:
