@@ -93,7 +93,7 @@ var nhsRead = [nhsColumns]Column{
 	nhsActionFlag:  {"ACTION_FLAG", always, "new, update or delete, in capitals or not"},
 	nhsDateAndTime: {"DATE_AND_TIME", always, "when it was given: YYYYMMDDThhmmss and the hours ahead of UTC as 00 or 01; without them UTC is meant. A date alone, YYYYMMDD, is taken too"},
 	nhsRecordedDate: {"RECORDED_DATE", "unless the request says the extract's time", "YYYYMMDD. Without the extract's time, midnight in London of this day is the time of the version: a second " +
-		"update of a record is then as old as the first, and which of them counts is nobody's choice. So say the extract's time"},
+		"update of a record is then as old as the first, and the content decides which of them counts. So say the extract's time"},
 	nhsProcedure: {"VACCINATION_PROCEDURE_CODE", always, "SNOMED CT code of the procedure"},
 	nhsProduct:   {"VACCINE_PRODUCT_CODE", always, "SNOMED CT (dm+d) code of the vaccine; empty, NA, NAVU, UNC or UNK if it is not known. What is no such code is left aside where there is a VACCINATION_PROCEDURE_CODE"},
 	nhsDose:      {"DOSE_SEQUENCE", always, "1 to 9; empty if it is not recorded"},
@@ -130,15 +130,27 @@ func Columns(l Layout) []Column {
 	return nil
 }
 
-// Table is [Columns] as a Markdown table, for the senders' guide. The columns that are not read are one row of it.
+// order is what the guide says below the table.
+const order = `
+Neither the order of the rows nor that of the files matters. Of two versions of a record the one with the later time counts; at the
+same time delete counts over update and update over new, and between two that are equal in that, too, the content decides, not
+which came last. So a file should hold a record once, as it is when the extract is made, or say a time of its own for each version.
+`
+
+// Table is [Columns] as a Markdown table, for the senders' guide, and below it what there is to know of versions. The columns
+// that are not read are one row of it. It is empty for [ByHeader].
 func Table(l Layout) string {
+	columns := Columns(l)
+	if len(columns) == 0 {
+		return ""
+	}
 	var b strings.Builder
 	b.WriteString("| column | must be there | holds |\n| --- | --- | --- |\n")
 	row := func(c Column) {
 		b.WriteString("| " + c.Name + " | " + c.Need + " | " + strings.ReplaceAll(c.Holds, "|", `\|`) + " |\n")
 	}
 	rest := Column{Need: notRead}
-	for _, c := range Columns(l) {
+	for _, c := range columns {
 		if c.Need != notRead {
 			row(c)
 			continue
@@ -152,5 +164,6 @@ func Table(l Layout) string {
 	if rest.Name != "" {
 		row(rest)
 	}
+	b.WriteString(order)
 	return b.String()
 }

@@ -520,6 +520,36 @@ func TestNHSBatchProductThatIsNoCode(t *testing.T) {
 	}
 }
 
+// The guide's table has every column once and is a table.
+func TestTable(t *testing.T) {
+	for _, l := range []extract.Layout{extract.Own, extract.NHSBatch} {
+		text := extract.Table(l)
+		table, _, _ := strings.Cut(text, "\n\n")
+		var names []string
+		for _, line := range strings.Split(table, "\n") {
+			cells := strings.Split(strings.ReplaceAll(line, `\|`, ""), "|")
+			if len(cells) != 5 {
+				t.Fatalf("%d bars in %q", len(cells)-1, line)
+			}
+			names = append(names, strings.Split(strings.TrimSpace(cells[1]), ", ")...)
+		}
+		if columns := extract.Columns(l); len(names) != len(columns)+2 {
+			t.Errorf("the table of %s has %d columns, the layout %d", l, len(names)-2, len(columns))
+		}
+		for _, c := range extract.Columns(l) {
+			if !slices.Contains(names, c.Name) {
+				t.Errorf("%s does not stand in the table of %s", c.Name, l)
+			}
+			if c.Need == "" || c.Holds == "" {
+				t.Errorf("nothing is said of %s", c.Name)
+			}
+		}
+	}
+	if text := extract.Table(extract.ByHeader); text != "" {
+		t.Error(text)
+	}
+}
+
 // The names that Admit uses lead back to the columns.
 func TestWhere(t *testing.T) {
 	own := one(t, "record,programme,occurred_at,nhs_number\n17,flu-65,2026-10-03,\n", options).Where

@@ -13,6 +13,7 @@ import (
 	"gapwatch/services/internal/admit"
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/extract"
+	"gapwatch/services/internal/pseudonym"
 )
 
 // TestRealBatchFiles holds every row of the publishers' batch files against testdata/verdicts.csv. What the table does not
@@ -70,6 +71,11 @@ func TestRealBatchFiles(t *testing.T) {
 			}
 			if s.NHSNumber != row["NHS_NUMBER"] || s.Postcode != row["PERSON_POSTCODE"] || strings.ReplaceAll(s.BirthDate, "-", "") != row["PERSON_DOB"] {
 				t.Errorf("%s, row %d: the person is not that of the file", name, item.Row)
+			}
+			_, err := pseudonym.ParseNHSNumber(row["NHS_NUMBER"])
+			door := map[bool][2]string{true: {"taken", ""}, false: {"rejected", "NHS_NUMBER"}}[err == nil]
+			if got := [2]string{v["door"], v["door_field"]}; got != door {
+				t.Errorf("%s, row %d: the door's verdict is %q, the table says %q", name, item.Row, door, got)
 			}
 			if s.Type != event.TypeVaccination || s.Programme != "" || s.Practice != "" {
 				t.Errorf("%s, row %d: %s, %q, %q", name, item.Row, s.Type, s.Programme, s.Practice)
