@@ -158,7 +158,9 @@ func TestHalfSentBody(t *testing.T) {
 
 // Something too large is refused without being kept; in NDJSON the line alone.
 func TestTooLarge(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Senders = parse(t, sendersFile("requests: 10000, concurrent: 50, bytes: 8000000")) })
+	d := open(t, func(c *intake.Config) {
+		c.Senders = parse(t, sendersFile("requests: 10000, concurrent: 50, bytes: 8000000"))
+	})
 	huge := jab("huge", anna, `,"x":"`+strings.Repeat("x", 2<<20)+`"`)
 	a := d.send(http.StatusAccepted, request{path: "/v1/events", media: lines, body: huge + "\n" + jab("small", anna, "") + "\n" + huge})
 	if a.Rejected != 2 || a.Accepted != 1 || a.Results[0].Reason != "too large" || a.Results[1].Item != 2 {

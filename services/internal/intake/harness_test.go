@@ -245,7 +245,7 @@ func (d *door) try(q request) (reply, error) {
 		return reply{}, err
 	}
 	a := reply{status: response.StatusCode, header: response.Header, text: string(text)}
-	if strings.HasSuffix(response.Header.Get("Content-Type"), "json") {
+	if media := response.Header.Get("Content-Type"); strings.HasSuffix(media, "json") && !strings.HasSuffix(media, "ndjson") {
 		if err := json.Unmarshal(text, &a); err != nil {
 			t.Fatalf("%v in %s", err, text)
 		}
@@ -353,5 +353,12 @@ func until(t testing.TB, what string, condition func() bool) {
 		case <-deadline:
 			t.Fatalf("not in 30 s: %s", what)
 		}
+	}
+}
+
+func unmarshal(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %s", err, text)
 	}
 }

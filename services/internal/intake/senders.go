@@ -102,7 +102,7 @@ func plainly(err error) error {
 		return fmt.Errorf("line %d: is not as the senders' file must be", many.Errors[0].Mark.Line)
 	}
 	var one *yaml.LoadError
-	if errors.As(err, &one) {
+	if errors.As(err, &one) && one.Mark.Line > 0 {
 		return fmt.Errorf("line %d: is not as the senders' file must be", one.Mark.Line)
 	}
 	return errors.New("is not as the senders' file must be")

@@ -62,6 +62,9 @@ type Times struct {
 	Write  time.Duration // for each part of an answer; 30 s
 	Stop   time.Duration // for the requests in hand when the door is told to stop; 20 s
 	Reload time.Duration // between two looks at the senders; 10 s
+	// Confirm is how long a message waits for its confirmation, and then as long again for that of the same message published
+	// anew; 5 s.
+	Confirm time.Duration
 }
 
 const (
@@ -106,7 +109,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{door: c.Door, nats: c.NATS, js: c.JetStream, log: c.Logger, tls: c.TLS, concurrent: orElse(c.Concurrent, 64), reload: c.Reload,
 		times: Times{Header: orElse(c.Times.Header, 5*time.Second), Idle: orElse(c.Times.Idle, time.Minute), Body: orElse(c.Times.Body, 10*time.Second),
 			Floor: orElse(c.Times.Floor, 4<<10), Write: orElse(c.Times.Write, 30*time.Second), Stop: orElse(c.Times.Stop, 20*time.Second),
-			Reload: orElse(c.Times.Reload, 10*time.Second)},
+			Reload: orElse(c.Times.Reload, 10*time.Second), Confirm: orElse(c.Times.Confirm, 5*time.Second)},
 		telemetry: c.Telemetry, gates: make(map[string]*gate)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -114,7 +117,7 @@ func New(c Config) (*Server, error) {
 	s.senders.Store(&c.Senders)
 	var err error
 	// No request has more than its window on the way, so nothing is ever refused for that.
-	if s.events, err = stream.NewAsync(c.NATS, stream.AsyncOptions{Pending: (window + 1) * s.concurrent}); err != nil {
+	if s.events, err = stream.NewAsync(c.NATS, stream.AsyncOptions{Pending: (window + 1) * s.concurrent, AckTimeout: s.times.Confirm, GiveUp: s.times.Confirm}); err != nil {
 		return nil, err
 	}
 	if s.rejections, err = stream.NewAsync(c.NATS, stream.AsyncOptions{Pending: (window + 1) * s.concurrent, GiveUp: time.Second}); err != nil {
