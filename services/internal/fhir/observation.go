@@ -7,17 +7,18 @@ import (
 	"gapwatch/services/internal/event"
 )
 
-// The codes that say that an observation is a blood pressure, and which part of one. A panel needs both parts as components (or, in
-// a Bundle, as observations that it has as members).
+// The codes that say that an observation is a blood pressure, and which part of one (HL7's vital signs profiles; the codes that GP
+// Connect groups into one blood pressure). A panel needs both parts as components or, in a Bundle, as observations that it has
+// as members. Which panels count, and for what, is the mapping's to say.
 var (
 	pressures = set(admit.LOINC, "85354-9", "55284-4", "35094-2", "96607-7", "18684-1").
-			and(admit.SNOMED, "75367002", "163020007", "364090009", "46973005", "413153004", "723232008")
-	systolic = set(admit.LOINC, "8480-6", "8459-0", "8460-8", "8461-6", "8479-8", "8490-5", "96608-5").
+			and(admit.SNOMED, "75367002", "163020007", "386534000", "364090009", "46973005", "413153004", "723232008", "163033001", "163034007", "163035008")
+	systolic = set(admit.LOINC, "8480-6", "8459-0", "8460-8", "8461-6", "96608-5").
 			and(admit.SNOMED, "271649006", "72313002", "163030003", "407554009", "400974009", "407556006", "413606001",
-			"314449000", "314446007", "198081000000101")
-	diastolic = set(admit.LOINC, "8462-4", "8453-3", "8454-1", "8455-8", "8472-3", "96609-3").
+			"314440001", "314445006", "314446007", "314449000", "198081000000101", "251070002")
+	diastolic = set(admit.LOINC, "8462-4", "8453-3", "8454-1", "8455-8", "96609-3").
 			and(admit.SNOMED, "271650006", "1091811000000102", "163031004", "407555005", "400975005", "407557002", "413605002",
-			"314462001", "314461008", "198091000000104")
+			"314453003", "314460009", "314461008", "314462001", "198091000000104", "174255007")
 )
 
 type codeSet map[admit.Code]bool
@@ -30,8 +31,6 @@ func (s codeSet) and(system string, codes ...string) codeSet {
 	}
 	return s
 }
-
-func (s codeSet) holds(c admit.Code) bool { return s[c] }
 
 func (s codeSet) holdsAny(c *concept) bool {
 	return c != nil && slices.ContainsFunc(c.Coding, func(x coding) bool { return s[admit.Code(x)] })
