@@ -44,11 +44,20 @@ func Show(ctx context.Context, config standalone.Config, o Options) error {
 		return simulate.New(simulate.Config{Seed: mark.Seed, People: mark.People, Now: mark.Now, Programmes: config.Programmes})
 	}
 	config = bulk(config)
+	if config.IntakeTuning.Postcodes == "" && config.Intake.Listen != "" {
+		if err := simulate.WritePostcodes(config.Folder); err != nil {
+			return err
+		}
+		config.IntakeTuning.Postcodes = filepath.Join(config.Folder, simulate.PostcodeFile)
+	}
 	var filled atomic.Bool
 	filled.Store(mark.Complete)
 	config.Gap.Settle, config.Gap.Hold = -1, func() bool { return !filled.Load() }
 	err = standalone.Run(ctx, config, func(ctx context.Context, s *standalone.System) error {
 		say(o.Progress, "NATS is on %s, ClickHouse on %s, metrics and health on %s; logs are in %s", s.NATSURL, s.ClickHouseURL, s.MetricsURL, LogFile(config.Folder))
+		if s.IntakeURL != "" {
+			say(o.Progress, "intake is on %s; README (\"For senders\") says how to send, with the token in %s", s.IntakeURL, standalone.TokenFile(config.Folder))
+		}
 		if mark.Complete {
 			say(o.Progress, "going on with the data in %s", config.Folder)
 		}

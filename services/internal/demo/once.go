@@ -38,7 +38,7 @@ func Once(ctx context.Context, config standalone.Config, history func() (*simula
 	config = bulk(config)
 	config.Folder, config.Programmes = folder, h.Programmes()
 	// Nobody else works with this store, so nobody has to know where it is.
-	config.NATSListen, config.ClickHouseListen, config.MetricsListen = anyPort, anyPort, anyPort
+	config.NATSListen, config.ClickHouseListen, config.MetricsListen, config.Intake.Listen = anyPort, anyPort, anyPort, ""
 	var result Result
 	var differences []string
 	err = standalone.Run(ctx, config, func(ctx context.Context, s *standalone.System) error {

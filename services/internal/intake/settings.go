@@ -23,8 +23,13 @@ type Settings struct {
 	settings.NATS
 	settings.Programmes
 	Tuning
+	Access
+}
+
+// Access is where senders find the door, who they are, and the keys that it makes pseudonyms with.
+type Access struct {
 	Listen         string `envconfig:"GAPWATCH_INTAKE_LISTEN" default:"127.0.0.1:8480" required:"true"`
-	SendersFile    string `envconfig:"GAPWATCH_INTAKE_SENDERS" required:"true"`
+	SendersFile    string `envconfig:"GAPWATCH_INTAKE_SENDERS"`
 	TLSCertificate string `envconfig:"GAPWATCH_INTAKE_TLS_CERTIFICATE"`
 	TLSKey         string `envconfig:"GAPWATCH_INTAKE_TLS_KEY"`
 	Keys           string `envconfig:"GAPWATCH_PSEUDONYM_KEYS"`
@@ -46,24 +51,11 @@ func Connect(s Settings, tel *telemetry.Telemetry, logger *slog.Logger) (door *S
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := s.keys()
+	config, err := s.Access.Config(s.Tuning, programmes, logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	admission, err := s.Tuning.Admission(programmes, keys, logger)
-	if err != nil {
-		return nil, nil, err
-	}
-	load := func(path string) (Senders, error) { return LoadSenders(path, programmes) }
-	watch := Watch(s.SendersFile, load)
-	senders, err := load(s.SendersFile)
-	if err != nil {
-		return nil, nil, err
-	}
-	config := Config{Door: admission, Senders: senders, Reload: watch, Telemetry: tel, Logger: logger, Concurrent: s.Concurrent, Times: Times{Stop: s.StopTimeout}}
-	if config.TLS, err = s.tls(); err != nil {
-		return nil, nil, err
-	}
+	config.Telemetry = tel
 	if config.NATS, config.JetStream, err = stream.Connect(s.NATS.Connect("intake", logger)); err != nil {
 		return nil, nil, err
 	}
@@ -74,8 +66,30 @@ func Connect(s Settings, tel *telemetry.Telemetry, logger *slog.Logger) (door *S
 	return door, config.NATS.Close, nil
 }
 
-// Admission is what decides about items: tables, look-ups and keys. Errors are for stopping at start.
-func (t Tuning) Admission(programmes *programme.Set, keys pseudonym.Keys, logger *slog.Logger) (*admit.Door, error) {
+// Config is the configuration that the settings say, but for NATS and telemetry. Errors name what is wrong without a key or
+// a token: stop.
+func (a Access) Config(t Tuning, programmes *programme.Set, logger *slog.Logger) (c Config, err error) {
+	keys, err := a.keys()
+	if err != nil {
+		return c, err
+	}
+	if a.SendersFile == "" {
+		return c, errors.New("GAPWATCH_INTAKE_SENDERS must be set: without it nobody may send")
+	}
+	load := func(path string) (Senders, error) { return LoadSenders(path, programmes) }
+	c = Config{Logger: logger, Concurrent: t.Concurrent, Times: Times{Stop: t.StopTimeout}, Reload: Watch(a.SendersFile, load)}
+	if c.Senders, err = load(a.SendersFile); err != nil {
+		return c, err
+	}
+	if c.Door, err = t.admission(programmes, keys, logger); err != nil {
+		return c, err
+	}
+	c.TLS, err = a.tls()
+	return c, err
+}
+
+// admission is what decides about items: tables, look-ups and keys.
+func (t Tuning) admission(programmes *programme.Set, keys pseudonym.Keys, logger *slog.Logger) (*admit.Door, error) {
 	if t.Concurrent < 1 {
 		return nil, errors.New("GAPWATCH_INTAKE_CONCURRENT must be at least 1")
 	}
@@ -98,28 +112,28 @@ func (t Tuning) Admission(programmes *programme.Set, keys pseudonym.Keys, logger
 	return door, nil
 }
 
-func (s Settings) keys() (pseudonym.Keys, error) {
+func (a Access) keys() (pseudonym.Keys, error) {
 	switch {
-	case (s.Keys == "") == (s.KeysFile == ""):
+	case (a.Keys == "") == (a.KeysFile == ""):
 		return pseudonym.Keys{}, errors.New("one of GAPWATCH_PSEUDONYM_KEYS and GAPWATCH_PSEUDONYM_KEYS_FILE must be set")
-	case s.Keys != "":
-		return pseudonym.Parse("GAPWATCH_PSEUDONYM_KEYS", []byte(s.Keys))
+	case a.Keys != "":
+		return pseudonym.Parse("GAPWATCH_PSEUDONYM_KEYS", []byte(a.Keys))
 	}
-	text, err := os.ReadFile(s.KeysFile)
+	text, err := os.ReadFile(a.KeysFile)
 	if err != nil {
 		return pseudonym.Keys{}, fmt.Errorf("GAPWATCH_PSEUDONYM_KEYS_FILE: %w", err)
 	}
-	return pseudonym.Parse(s.KeysFile, text)
+	return pseudonym.Parse(a.KeysFile, text)
 }
 
-func (s Settings) tls() (*tls.Config, error) {
+func (a Access) tls() (*tls.Config, error) {
 	switch {
-	case s.TLSCertificate == "" && s.TLSKey == "":
+	case a.TLSCertificate == "" && a.TLSKey == "":
 		return nil, nil
-	case s.TLSCertificate == "" || s.TLSKey == "":
+	case a.TLSCertificate == "" || a.TLSKey == "":
 		return nil, errors.New("GAPWATCH_INTAKE_TLS_CERTIFICATE and GAPWATCH_INTAKE_TLS_KEY must be set together")
 	}
-	pair, err := tls.LoadX509KeyPair(s.TLSCertificate, s.TLSKey)
+	pair, err := tls.LoadX509KeyPair(a.TLSCertificate, a.TLSKey)
 	if err != nil {
 		return nil, fmt.Errorf("GAPWATCH_INTAKE_TLS_CERTIFICATE: %w", err)
 	}

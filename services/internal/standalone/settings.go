@@ -24,6 +24,8 @@ type Settings struct {
 	AggregatorSettings
 	GapSettings
 	ProvisionerSettings
+	IntakeAccess
+	IntakeTuning
 	Source           string `envconfig:"GAPWATCH_EVENT_SOURCE"`
 	Data             string `envconfig:"GAPWATCH_DATA"` // folder; each command has its own default
 	NATSListen       string `envconfig:"GAPWATCH_NATS_LISTEN" default:"127.0.0.1:4222" required:"true"`
@@ -47,6 +49,7 @@ func (s Settings) Config(logs io.Writer) (c Config, err error) {
 		Folder: s.Data, ClickHouseURL: s.ClickHouseURL, SyncAlways: s.NATSSyncAlways,
 		NATSListen: s.NATSListen, ClickHouseListen: s.ClickHouseListen, MetricsListen: s.MetricsListen,
 		EngineStderr: logs, Streams: s.Streams.Options(), Source: s.Source, Collector: s.Tuning.Config(),
+		Intake: s.IntakeAccess, IntakeTuning: s.IntakeTuning,
 	}
 	if c.Programmes, err = programme.Load(s.ProgrammeFile); err != nil {
 		return c, err
@@ -86,7 +89,7 @@ func Serve(ctx context.Context, s Settings, logs io.Writer) error {
 		return err
 	}
 	return Run(ctx, c, func(ctx context.Context, system *System) error {
-		c.Logger.Info("Gapwatch is ready", "nats", system.NATSURL, "clickhouse", system.ClickHouseURL, "metrics", system.MetricsURL, "data", c.Folder)
+		c.Logger.Info("Gapwatch is ready", "nats", system.NATSURL, "clickhouse", system.ClickHouseURL, "metrics", system.MetricsURL, "intake", system.IntakeURL, "data", c.Folder)
 		<-ctx.Done()
 		return nil
 	})

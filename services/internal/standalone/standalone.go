@@ -21,6 +21,7 @@ import (
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/gap"
+	"gapwatch/services/internal/intake"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/rollup"
@@ -52,6 +53,11 @@ type Config struct {
 	Gap        gap.Config     // settings only
 	Source     string         // URI of this deployment, the source of the verdicts that it publishes; empty for urn:gapwatch
 
+	// Intake is the door for senders; without a Listen (host:port on loopback) there is none. Keys and a sender that it does not
+	// name are made in the folder once.
+	Intake       intake.Access
+	IntakeTuning intake.Tuning
+
 	// Provisioner gives the settings of a Grafana to keep, for the address of ClickHouse; nil for no Grafana.
 	Provisioner func(clickHouse string) (provision.Config, error)
 
@@ -62,6 +68,7 @@ type Config struct {
 // System is a running Gapwatch.
 type System struct {
 	NATSURL, ClickHouseURL, MetricsURL string
+	IntakeURL                          string // empty without a door
 
 	// Connections of whoever works with the system; they are closed when it stops.
 	NATS       *nats.Conn
@@ -73,7 +80,7 @@ type System struct {
 }
 
 // Run starts everything, then work, and stops everything when work returns, a part fails or ctx ends: first work, then
-// the collector with the batches in hand, the aggregator, NATS and the engine. A nil work waits for ctx to end.
+// intake with the requests in hand, the collector with the batches in hand, the aggregator, NATS and the engine. A nil work waits for ctx to end.
 //
 // It goes on where an earlier run in the folder ended, however that ended. The error is the first failure, by name of
 // the part, or what work returned; nil after ctx ended and everything stopped cleanly. Every error means stop.
@@ -119,6 +126,9 @@ func (c *Config) check() error {
 	}{{"GAPWATCH_NATS_LISTEN", c.NATSListen}, {"GAPWATCH_METRICS_LISTEN", c.MetricsListen}}
 	if c.ClickHouseURL == "" {
 		addresses = append(addresses, struct{ variable, address string }{"GAPWATCH_CLICKHOUSE_LISTEN", c.ClickHouseListen})
+	}
+	if c.Intake.Listen != "" {
+		addresses = append(addresses, struct{ variable, address string }{"GAPWATCH_INTAKE_LISTEN", c.Intake.Listen})
 	}
 	var errs []error
 	for _, a := range addresses {

@@ -204,6 +204,7 @@ func TestPortInUse(t *testing.T) {
 		"GAPWATCH_NATS_LISTEN":       func(c *standalone.Config, a string) { c.NATSListen = a },
 		"GAPWATCH_CLICKHOUSE_LISTEN": func(c *standalone.Config, a string) { c.ClickHouseListen = a },
 		"GAPWATCH_METRICS_LISTEN":    func(c *standalone.Config, a string) { c.MetricsListen = a },
+		"GAPWATCH_INTAKE_LISTEN":     func(c *standalone.Config, a string) { c.Intake.Listen = a },
 	} {
 		for address, rule := range map[string]string{
 			taken:            "another program listens on " + taken,

@@ -28,7 +28,7 @@ import (
 func start(ctx context.Context, l *lifecycle, c Config) (*System, error) {
 	s := &System{Telemetry: telemetry.New(), ClickHouseURL: c.ClickHouseURL}
 	for _, step := range []func(context.Context, *lifecycle, *Config) error{
-		s.startEngine, s.startNATS, s.startTelemetry, s.prepare, s.startAggregator, s.startGap, s.startCollector, s.connect, s.startProvisioner,
+		s.startEngine, s.startNATS, s.startTelemetry, s.prepare, s.startAggregator, s.startGap, s.startCollector, s.connect, s.startIntake, s.startProvisioner,
 	} {
 		if err := step(ctx, l, &c); err != nil {
 			return nil, err
