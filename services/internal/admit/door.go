@@ -266,6 +266,9 @@ func (a *admission) when() *Problem {
 	if a.birth.First() > a.e.Day {
 		return a.refuse(BadBirthDate, "BirthDate", "must not be after the day it was done")
 	}
+	if a.birth == mapping.Born(a.e.Day) {
+		return a.refuse(PersonalData, "OccurredAt", "must not be the birth date, which an event does not carry")
+	}
 	return nil
 }
 

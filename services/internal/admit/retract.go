@@ -6,7 +6,6 @@ import (
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
-	"gapwatch/services/internal/mapping"
 	"gapwatch/services/internal/programme"
 )
 
@@ -19,28 +18,32 @@ func (a *admission) uncounted(later time.Duration, why string) (Result, *Problem
 }
 
 // retraction is an event that retracts the record. Which programme, season and day it is for makes no difference to what
-// counts: the newest version of a record decides, wherever it lies. It says no more than that.
+// counts: the newest version of a record decides, wherever it lies. So it says nothing of what was done, and when.
 func (a *admission) retraction(later time.Duration, none bool, why string) (Result, *Problem) {
-	a.e.Status, a.e.Correction, a.why = event.EnteredInError, false, why
+	a.e.Status, a.why = event.EnteredInError, why
 	a.e.Time = a.e.Time.Add(later)
 	a.e.Dose = 0
-	said, known := event.ParseDay(a.s.OccurredAt)
-	known = known && said >= firstDay && said <= a.today
-	if a.birth == (mapping.Birth{}) {
-		a.birth, _ = mapping.ParseBirth(a.s.BirthDate)
-	}
-	// Made is the day it was made, or the day before: never in the future, whatever the clock here says.
+	// The day it was made, or the day before: never in the future, whatever the clock here says.
 	made := max(firstDay, min(a.today, calendar.Of(a.s.Time.Add(-event.MaxAhead))))
+	may := false
 	for p := range a.candidates {
 		if !a.scope.programme(p) || a.e.Type != "" && a.e.Type != p.EventType {
 			continue
 		}
-		if a.settle(p, said, known, made) {
+		may = true
+		if a.settle(p, made) {
 			a.e.Programme, a.e.Type = p.ID, p.EventType
 			return a.finish(Result{NoProgramme: none})
 		}
 	}
-	return Result{}, a.refuse(NotAllowed, "Programme", "must be of a type that the sender may send a programme of")
+	if !may {
+		return Result{}, a.refuse(NotAllowed, "Programme", "must be of a type that the sender may send a programme of")
+	}
+	// No season is kept: nothing is counting that could be retracted.
+	if why == "" {
+		why = WhyNoSeason
+	}
+	return Result{NoProgramme: true, Why: why, Record: a.e.Record}, nil
 }
 
 // candidates are the programmes that a retraction may be put under, those first that an earlier version was most likely for.
@@ -62,37 +65,19 @@ func (a *admission) candidates(yield func(*programme.Programme) bool) {
 	}
 }
 
-// settle finds a day and a cohort of a programme that a retraction can be put on; false if there is none. A day that is
-// not said is in the newest season that had begun when this version was made, so that the retraction is kept for as long
-// as what it retracts.
-func (a *admission) settle(p *programme.Programme, said calendar.Day, known bool, made calendar.Day) bool {
-	day := made
-	if known {
-		day = said
-	}
-	a.e.Day, a.e.Cohort = day, ""
-	switch p.Kind {
-	case programme.Rolling:
-		return true
-	case programme.Cohort:
-		a.e.Cohort = a.s.Cohort
-		if a.e.Cohort == "" {
-			if of, answer := a.door.Mapping.CohortOf(p, a.birth); answer == mapping.Found {
-				a.e.Cohort = of
-			}
-		}
-		if a.running(p) {
-			return true
-		}
-		season, ok := a.season(p, made)
-		a.e.Cohort = season.ID
-		return ok
-	}
-	if a.running(p) {
+// settle puts a retraction on a day and in a season of a programme; false if there is none. It takes the newest season
+// that had begun when this version was made, so that the retraction is kept for as long as what it retracts.
+func (a *admission) settle(p *programme.Programme, made calendar.Day) bool {
+	a.e.Day, a.e.Cohort = made, ""
+	if p.Kind == programme.Rolling {
 		return true
 	}
 	season, ok := a.season(p, made)
-	a.e.Day = season.Start
+	if p.Kind == programme.Cohort {
+		a.e.Cohort = season.ID
+	} else {
+		a.e.Day = max(season.Start, min(made, season.End))
+	}
 	return ok
 }
 
