@@ -21,11 +21,18 @@ func Message(subject, id string, data []byte) *nats.Msg {
 // Publish publishes one message and waits until the stream has it. It tells whether the stream had the id already. A
 // full stream is an [ErrFull]; other errors mean that it is not known whether the message arrived: publish it again.
 func Publish(ctx context.Context, js jetstream.JetStream, msg *nats.Msg) (duplicate bool, err error) {
+	ack, err := PublishAck(ctx, js, msg)
+	return err == nil && ack.Duplicate, err
+}
+
+// PublishAck is Publish that tells what the stream answered, such as the message's sequence; of a duplicate that is the first
+// one's.
+func PublishAck(ctx context.Context, js jetstream.JetStream, msg *nats.Msg) (*jetstream.PubAck, error) {
 	ack, err := js.PublishMsg(ctx, msg)
 	if err != nil {
-		return false, full(msg.Subject, err)
+		return nil, full(msg.Subject, err)
 	}
-	return ack.Duplicate, nil
+	return ack, nil
 }
 
 // PublisherOptions tunes a [Publisher].
