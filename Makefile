@@ -38,8 +38,8 @@ lint: ## golangci-lint, govulncheck, go.mod
 	@bash .ci/lint
 
 .PHONY: bench
-bench: ## measures the pipeline; one JSON object as the last line
-	@$(GO) run ./services/bench
+bench: ## measures the pipeline; one JSON object as the last line. ARGS="-only intake": the door alone
+	@$(GO) run ./services/bench $(ARGS)
 
 .PHONY: fmt
 fmt: ## formats the Go files

@@ -22,10 +22,19 @@ func main() {
 	season := flag.Int("season", 10_000_000, "events of the season that is rolled up")
 	freshness := flag.Duration("freshness", time.Minute, "how long freshness is measured")
 	rate := flag.Int("rate", 1000, "events a second while freshness is measured")
+	intakeEvents := flag.Int("intake-events", 60_000, "events of each measurement of the door's rates")
+	intakeMinutes := flag.Float64("intake-minutes", 0.4, "how long the door is held under load")
+	only := flag.String("only", "", "intake: measure nothing but the door")
 	flag.Parse()
+	if *only != "" && *only != "intake" {
+		fmt.Fprintln(os.Stderr, "bench: -only knows intake and nothing else")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, bench.Config{Events: *events, Season: *season, Freshness: *freshness, Rate: *rate}); err != nil {
+	c := bench.Config{Events: *events, Season: *season, Freshness: *freshness, Rate: *rate, IntakeEvents: *intakeEvents,
+		IntakeFor: time.Duration(*intakeMinutes * float64(time.Minute)), OnlyIntake: *only == "intake"}
+	if err := run(ctx, c); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

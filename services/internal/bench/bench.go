@@ -27,18 +27,20 @@ import (
 
 // Result is what `make bench` prints. Rates are events a second, times are seconds.
 type Result struct {
-	FetchPerS       float64 `json:"fetch_per_s"`       // (a) messages fetched from JetStream, nothing else done
-	InsertPerS      float64 `json:"insert_per_s"`      // (b) the same events, decoded, inserted
-	PipelinePerS    float64 `json:"pipeline_per_s"`    // (c) JetStream through the collector into ClickHouse
-	PipelineOfBound float64 `json:"pipeline_of_bound"` // c / (1 / (1/a + 1/b))
-	RollupS         float64 `json:"rollup_s"`          // (d) a season counted from its events and published
-	RollupOfUniq    float64 `json:"rollup_of_uniq"`    // d / uniqExact(person) with FINAL over the same rows
-	RollupPeakMB    float64 `json:"rollup_peak_mb"`    // memory that d takes in both processes, above what they had
-	FreshnessP50S   float64 `json:"freshness_p50_s"`   // (e) from publish to published number
-	FreshnessP99S   float64 `json:"freshness_p99_s"`
-	SeasonEvents    int     `json:"season_events"`
+	FetchPerS       float64 `json:"fetch_per_s,omitempty"`       // (a) messages fetched from JetStream, nothing else done
+	InsertPerS      float64 `json:"insert_per_s,omitempty"`      // (b) the same events, decoded, inserted
+	PipelinePerS    float64 `json:"pipeline_per_s,omitempty"`    // (c) JetStream through the collector into ClickHouse
+	PipelineOfBound float64 `json:"pipeline_of_bound,omitempty"` // c / (1 / (1/a + 1/b))
+	RollupS         float64 `json:"rollup_s,omitempty"`          // (d) a season counted from its events and published
+	RollupOfUniq    float64 `json:"rollup_of_uniq,omitempty"`    // d / uniqExact(person) with FINAL over the same rows
+	RollupPeakMB    float64 `json:"rollup_peak_mb,omitempty"`    // memory that d takes in both processes, above what they had
+	FreshnessP50S   float64 `json:"freshness_p50_s,omitempty"`   // (e) from publish to published number
+	FreshnessP99S   float64 `json:"freshness_p99_s,omitempty"`
+	SeasonEvents    int     `json:"season_events,omitempty"`
 
-	ViewQueryMS map[string]float64 `json:"view_query_ms"` // median of each dashboard query (views/*.sql) on a country's snapshots, milliseconds
+	ViewQueryMS map[string]float64 `json:"view_query_ms,omitempty"` // median of each dashboard query (views/*.sql) on a country's snapshots, milliseconds
+
+	IntakeResult // (f) the door
 }
 
 // Config sizes a run.
@@ -48,7 +50,11 @@ type Config struct {
 	Season    int           // events of d, and in the store during e
 	Freshness time.Duration // how long e publishes
 	Rate      int           // events a second of e
-	Log       *slog.Logger
+	// Of f: events of each measurement of a rate, and how long the door is held under load.
+	IntakeEvents int
+	IntakeFor    time.Duration
+	OnlyIntake   bool // nothing but f, which needs no ClickHouse
+	Log          *slog.Logger
 }
 
 // run is one benchmark's servers and connections.
@@ -68,6 +74,10 @@ type run struct {
 // Run measures everything. It takes some minutes: most of them store the season.
 func Run(ctx context.Context, c Config) (Result, error) {
 	r := &run{Config: c}
+	if c.OnlyIntake {
+		err := r.intake(ctx)
+		return r.result, err
+	}
 	lib, err := engine.Locate(ctx, "", engine.PrintProgress(os.Stderr))
 	if err != nil {
 		return Result{}, err
@@ -100,7 +110,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		do   func(context.Context) error
 	}{
 		{"publish", r.publish}, {"fetch", r.fetch}, {"insert", r.insert}, {"pipeline", r.pipeline},
-		{"season", r.season}, {"roll-up", r.rollup}, {"freshness", r.freshness}, {"views", r.views},
+		{"intake", r.intake}, {"season", r.season}, {"roll-up", r.rollup}, {"freshness", r.freshness}, {"views", r.views},
 	} {
 		started := time.Now()
 		if err := step.do(ctx); err != nil {
