@@ -467,3 +467,31 @@ func both(t *testing.T, a, b *mapping.Tables) bool {
 	}
 	return false
 }
+
+// An age on the very day that the season starts is meant on that day, and a dose range needs a dose.
+func TestReferenceDayAndDoses(t *testing.T) {
+	set := programmes(t)
+	flu, _ := set.Get("flu-65")
+	rows := "programme,given,seasons,age_from,age_to,age_on,cohort,dose_from,dose_to,source\n" +
+		"flu-65,flu,2025-26,2,2,1 October of the season,,,,x\nflu-65,flu,2024-25,,,,,2,3,x\nflu-65,flu,2023-24,5,,29 February of the season,,,,x\n"
+	tables, err := mapping.Parse("m", files(t, map[string]func(string) string{"programmes.csv": func(string) string { return rows }}), programme.NewSet(2025, flu))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := kindOf(t, tables, fluCode)
+	for _, c := range []struct {
+		on, born string
+		dose     uint8
+		want     mapping.Answer
+	}{
+		{"2025-10-01", "2023-10-01", 0, mapping.Found}, {"2025-10-01", "2023-10-02", 0, mapping.Outside},
+		{"2025-12-01", "2022-10-02", 0, mapping.Found}, {"2025-12-01", "2022-10-01", 0, mapping.Outside},
+		{"2024-12-01", "2022-10-01", 0, mapping.NeedsDose}, {"2024-12-01", "2022-10-01", 1, mapping.Outside},
+		{"2024-12-01", "2022-10-01", 2, mapping.Found}, {"2024-12-01", "2022-10-01", 3, mapping.Found}, {"2024-12-01", "2022-10-01", 4, mapping.Outside},
+		{"2023-12-01", "2019-02-28", 0, mapping.Found}, {"2023-12-01", "2019-03-01", 0, mapping.Outside}, // five on 29 February 2024
+	} {
+		if _, got := tables.Find(k, mapping.Done{Day: day(t, c.on), Birth: mapping.Born(day(t, c.born)), Dose: c.dose}); got != c.want {
+			t.Errorf("on %s, born %s, dose %d: %v, want %v", c.on, c.born, c.dose, got, c.want)
+		}
+	}
+}
