@@ -305,8 +305,8 @@ func files(t testing.TB, change map[string]func(string) string) fstest.MapFS {
 	return made
 }
 
-func swap(old, new string) func(string) string {
-	return func(text string) string { return strings.Replace(text, old, new, 1) }
+func swap(old, by string) func(string) string {
+	return func(text string) string { return strings.Replace(text, old, by, 1) }
 }
 
 func add(row string) func(string) string {

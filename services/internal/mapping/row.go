@@ -170,14 +170,14 @@ func (r *row) overlaps(o *row) bool {
 				continue
 			}
 			// The days of birth of an age move on with the day, without a gap: over all days they are one span.
-			any := ever
+			aged := ever
 			if from > 0 && days.last < calendar.Far {
-				any.last = bornBy(from, days.last)
+				aged.last = bornBy(from, days.last)
 			}
 			if to < anyAge && days.first > -calendar.Far {
-				any.first = bornBy(to+1, days.first) + 1
+				aged.first = bornBy(to+1, days.first) + 1
 			}
-			if !births.and(any).empty() {
+			if !births.and(aged).empty() {
 				return true
 			}
 		}
