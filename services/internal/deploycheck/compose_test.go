@@ -23,12 +23,18 @@ import (
 // ours tells the services that run a program of this repository.
 func ours(s types.ServiceConfig) bool { return s.Build != nil }
 
+// tool tells those that somebody runs now and then: docker compose up leaves them alone.
+func tool(s types.ServiceConfig) bool { return slices.Equal(s.Profiles, []string{"tools"}) }
+
 // long tells those that run until they are told to stop.
-func long(s types.ServiceConfig) bool { return !strings.HasPrefix(s.Restart, "on-failure") }
+func long(s types.ServiceConfig) bool { return !tool(s) && !strings.HasPrefix(s.Restart, "on-failure") }
+
+// program is the one of this repository that a service runs.
+func program(s types.ServiceConfig) string { return slices.Concat(s.Entrypoint, s.Command)[0] }
 
 func TestComposeServices(t *testing.T) {
 	project := compose(t)
-	want := []string{"aggregator", "clickhouse", "collector", "grafana", "loader", "nats", "provisioner", "reference", "simulator"}
+	want := []string{"aggregator", "clickhouse", "collector", "deadletters", "grafana", "loader", "nats", "provisioner", "reference", "simulator"}
 	if names := project.ServiceNames(); !slices.Equal(names, want) {
 		t.Errorf("services %v, want %v", names, want)
 	}
@@ -41,6 +47,7 @@ func TestComposeServices(t *testing.T) {
 			}
 		}
 		check(s.Restart == "unless-stopped" || !long(s), "no restart policy")
+		check(!tool(s) || s.Restart == "no", "comes back by itself")
 		check(s.CPUS > 0 && s.MemLimit >= 128<<20, "no limits of processors and memory")
 		check(s.Logging != nil && s.Logging.Options["max-size"] != "" && s.Logging.Options["max-file"] != "", "its log grows without end")
 		for _, port := range s.Ports {
@@ -56,7 +63,7 @@ func TestComposeServices(t *testing.T) {
 		check(s.ReadOnly && slices.Equal(s.CapDrop, []string{"ALL"}) && slices.Contains(s.SecurityOpt, "no-new-privileges:true"), "may do more than it needs")
 		check(s.HealthCheck != nil || s.Environment["GAPWATCH_METRICS_LISTEN"] == nil, "no health check")
 		check(s.User == "", "another user than the image's")
-		_, err := os.Stat(filepath.Join(root, "services", s.Command[0], "main.go"))
+		_, err := os.Stat(filepath.Join(root, "services", program(s), "main.go"))
 		check(err == nil, fmt.Sprint("no such program: ", err))
 		for variable := range s.Environment {
 			check(!strings.HasPrefix(variable, "GAPWATCH_") || settings.Known(variable), variable+" is no setting")
@@ -178,9 +185,9 @@ func TestComposeSecrets(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"CLICKHOUSE_PASSWORD_WRITER": "aggregator clickhouse collector loader", "CLICKHOUSE_PASSWORD_READER": "clickhouse provisioner",
+		"CLICKHOUSE_PASSWORD_WRITER": "aggregator clickhouse collector deadletters loader", "CLICKHOUSE_PASSWORD_READER": "clickhouse provisioner",
 		"NATS_PASSWORD_COLLECTOR": "collector nats", "NATS_PASSWORD_AGGREGATOR": "aggregator nats", "NATS_PASSWORD_INTAKE": "nats",
-		"NATS_PASSWORD_SIMULATOR": "nats simulator", "NATS_PASSWORD_DEADLETTERS": "nats", "NATS_PASSWORD_MONITORING": "nats", "NATS_PASSWORD_ERASE": "nats",
+		"NATS_PASSWORD_SIMULATOR": "nats simulator", "NATS_PASSWORD_DEADLETTERS": "deadletters nats", "NATS_PASSWORD_MONITORING": "nats", "NATS_PASSWORD_ERASE": "nats",
 		"GRAFANA_ADMIN_PASSWORD": "grafana provisioner",
 	}
 	for _, name := range needed {
@@ -274,8 +281,8 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("without cgo: %v\n%s", err, out)
 	}
 	for name, s := range compose(t).Services {
-		if ours(s) && !slices.Contains(programs, "./services/"+s.Command[0]) {
-			t.Errorf("%s: the image has no %s", name, s.Command[0])
+		if ours(s) && !slices.Contains(programs, "./services/"+program(s)) {
+			t.Errorf("%s: the image has no %s", name, program(s))
 		}
 	}
 }

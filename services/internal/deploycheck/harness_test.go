@@ -59,14 +59,14 @@ func environment(t testing.TB, more ...string) []string {
 		if slices.ContainsFunc(more, func(entry string) bool { return strings.HasPrefix(entry, name+"=") }) {
 			continue
 		}
-		env = append(env, fmt.Sprintf("%s=%d5e3secret%d", name, i, i))
+		env = append(env, fmt.Sprintf("%s=1%02d5e3secret%02d", name, i, i))
 	}
 	return env
 }
 
 func loadCompose(env []string) (*types.Project, error) {
 	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")},
-		cli.WithEnv(env), cli.WithResolvedPaths(true), cli.WithConsistency(true))
+		cli.WithEnv(env), cli.WithProfiles([]string{"tools"}), cli.WithResolvedPaths(true), cli.WithConsistency(true))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,13 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"gapwatch/services/internal/collect"
+	"gapwatch/services/internal/deadletter"
+	"gapwatch/services/internal/engine/enginetest"
+	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/rejection"
+	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
 )
 
@@ -138,7 +145,8 @@ func TestNATSLetsNobodyElseIn(t *testing.T) {
 // TestNATSUsersMayDoTheirWorkAndNoMore is the table of who may do what.
 func TestNATSUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 	s := natsServer(t, compose(t))
-	const events, letters, gap = "prevention.events.vaccination.flu-65", "prevention.deadletter.bad-day", "prevention.gap.flu-65"
+	const events, letters, gap = "prevention.events.vaccination.flu-65", "prevention.deadletter.direct.bad-day", "prevention.gap.flu-65"
+	const rejections = "prevention.rejection.gp-north"
 	reading := []string{
 		"$JS.API.CONSUMER.CREATE." + stream.Events, "$JS.API.CONSUMER.CREATE." + stream.Events + ".mine", "$JS.API.CONSUMER.DURABLE.CREATE." + stream.Events + ".mine",
 		"$JS.API.STREAM.MSG.GET." + stream.Events, "$JS.API.DIRECT.GET." + stream.Events + "." + events, "$JS.API.STREAM.SNAPSHOT." + stream.Events,
@@ -149,9 +157,16 @@ func TestNATSUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 		"$JS.API.ACCOUNT.PURGE.X", "$SYS.REQ.SERVER.PING", "other",
 	}
 	may := map[string][]string{
-		events:  {"intake", "simulator", "deadletters"},
-		letters: {"collector"},
-		gap:     {"aggregator"},
+		events:     {"intake", "simulator", "deadletters"},
+		letters:    {"collector"},
+		gap:        {"aggregator"},
+		rejections: {"collector", "intake"},
+		"$JS.API.DIRECT.GET." + stream.Rejections:                   {"intake"},
+		"$JS.API.STREAM.UPDATE." + stream.Rejections:                {"collector"},
+		"$JS.API.STREAM.INFO." + stream.Rejections:                  {"collector", "aggregator", "monitoring"},
+		"$JS.API.CONSUMER.CREATE." + stream.Rejections + ".mine":    nil,
+		"$JS.API.STREAM.MSG.DELETE." + stream.Rejections:            nil,
+		"$JS.API.CONSUMER.CREATE." + stream.DeadLetters + ".mine":   nil,
 		"$JS.API.CONSUMER.MSG.NEXT." + stream.Events + ".collector": {"collector"},
 		"$JS.API.CONSUMER.CREATE." + stream.Events + ".collector":   {"collector"},
 		"$JS.ACK." + stream.Events + ".collector.1.1.1.1.1":         {"collector"},
@@ -166,7 +181,7 @@ func TestNATSUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 		"$JS.API.DIRECT.GET." + stream.Events:                       {"collector", "aggregator"},
 		"$JS.API.CONSUMER.CREATE." + stream.Events + ".erase":       {"erase"},
 		"$JS.API.CONSUMER.MSG.NEXT." + stream.Events + ".erase":     {"erase"},
-		"$JS.API.CONSUMER.DELETE." + stream.DeadLetters + ".erase":  {"deadletters", "erase"},
+		"$JS.API.CONSUMER.DELETE." + stream.DeadLetters + ".erase":  {"erase"},
 		"$JS.API.STREAM.LIST":                                       {"monitoring"},
 	}
 	for _, subject := range slices.Concat(reading, owning) {
@@ -185,7 +200,7 @@ func TestNATSUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 				t.Errorf("%s listens to what %s is answered: %v, want %v", name, other, got, want)
 			}
 		}
-		for _, subject := range []string{">", "_INBOX.>", "_INBOX.*.*", "prevention.>", events, letters, gap, "$JS.EVENT.>", "$JS.API.>", "$JS.ACK.>", "$SYS.>"} {
+		for _, subject := range []string{">", "_INBOX.>", "_INBOX.*.*", "prevention.>", events, letters, gap, "$JS.EVENT.>", "$JS.API.>", "$JS.ACK.>", "$SYS.>", rejections, "prevention.rejection.>"} {
 			if maySubscribe(t, s, name, subject) {
 				t.Errorf("%s may listen to %s", name, subject)
 			}
@@ -220,44 +235,54 @@ func TestNATSUsersDoTheirWork(t *testing.T) {
 	if total, duplicates := publisher.Confirmed(); total != 100 || duplicates != 50 {
 		t.Errorf("intake was told of %d taken, %d of them twice", total, duplicates)
 	}
+	// A sender's rejections: the collector's and the door's. Intake reads that sender's and nobody else's.
+	for _, by := range []*client{collector, intake} {
+		for _, sender := range []string{"gp-north", "gp-south"} {
+			if err := rejection.Publish(ctx, by.js, rejection.Rejection{Sender: sender, Door: rejection.CSV, Reason: by.name}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	page, err := rejection.List(ctx, intake.js, "gp-north", 0, 10)
+	if err != nil || len(page.Rejections) != 2 || page.Rejections[0].Reason != "collector" || page.Rejections[1].Reason != "intake" {
+		t.Errorf("%+v, %v", page, err)
+	}
+	if page, err = rejection.List(ctx, intake.js, "gp-north", page.Next, 10); err != nil || len(page.Rejections) != 0 {
+		t.Errorf("%+v, %v", page, err)
+	}
+
+	// An operator's whole work.
+	set, err := programme.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range 3 {
-		if _, err := stream.Publish(ctx, collector.js, stream.Message("prevention.deadletter.bad-day", fmt.Sprint(i), []byte(`{"reason":"bad day"}`))); err != nil {
+		e := event.Event{ID: fmt.Sprint(i), Source: "urn:x", Type: event.TypeVaccination, Time: time.Now().Add(-time.Hour), Record: fmt.Sprint(i), Status: event.Completed,
+			Person: event.Pseudonym{1}, PersonKey: "k", Programme: set.Programmes[0].ID, Day: set.Programmes[0].Seasons[0].Start}
+		letter, err := json.Marshal(collect.Letter{Reason: event.UnknownProgramme, Field: "data.programme", Subject: event.Subject(&e), Payload: string(event.Encode(&e)), Received: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Publish(ctx, collector.js, stream.Message("prevention.deadletter.direct.unknown-programme", fmt.Sprint(i), letter)); err != nil {
 			t.Fatal(err)
 		}
 	}
-
-	letters := connect(t, s, "deadletters")
-	dead, err := letters.js.Stream(ctx, stream.DeadLetters)
-	if err != nil {
+	if err := store.Migrate(ctx, enginetest.URL(t)); err != nil {
 		t.Fatal(err)
 	}
-	consumer, err := dead.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{"prevention.deadletter.bad-day"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	batch, err := consumer.Fetch(3, jetstream.FetchMaxWait(20*time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var read int
-	for msg := range batch.Messages() {
-		var letter struct{ Reason string }
-		if err := json.Unmarshal(msg.Data(), &letter); err != nil || letter.Reason != "bad day" {
-			t.Errorf("%s: %v", msg.Data(), err)
+	operator := deadletter.Settings{}
+	operator.NATSURL, operator.ClickHouseURL = strings.Replace(s.ClientURL(), "nats://", "nats://deadletters:"+password("deadletters")+"@", 1), enginetest.URL(t)
+	for _, step := range []struct{ args, want string }{
+		{"list", "3 dead letters. 3: the payload is kept"},
+		{"show 2", "unknown programme"},
+		{"replay --by sam 1", "1 dead letter replayed"},
+		{"discard --by sam --note why 2", "1 dead letter discarded"},
+		{"list", "1 dead letter."},
+	} {
+		var out strings.Builder
+		if err := deadletter.Command(ctx, operator, strings.Fields(step.args), &out); err != nil || !strings.Contains(out.String(), step.want) {
+			t.Errorf("%s: %v\n%s", step.args, err, &out)
 		}
-		read++
-	}
-	if read != 3 || batch.Error() != nil {
-		t.Errorf("%d letters read: %v", read, batch.Error())
-	}
-	if _, err := dead.GetMsg(ctx, 2); err != nil {
-		t.Error(err)
-	}
-	if err := dead.SecureDeleteMsg(ctx, 2); err != nil {
-		t.Error(err)
-	}
-	if _, err := stream.Publish(ctx, letters.js, stream.Message("prevention.events.vaccination.flu-65", "again", []byte("{}"))); err != nil {
-		t.Error(err)
 	}
 
 	monitoring := connect(t, s, "monitoring")
@@ -266,7 +291,7 @@ func TestNATSUsersDoTheirWork(t *testing.T) {
 		names = append(names, fmt.Sprint(info.Config.Name, " ", info.State.Msgs))
 	}
 	slices.Sort(names)
-	if want := []string{stream.DeadLetters + " 2", stream.Events + " 51", stream.Gap + " 0"}; !slices.Equal(names, want) {
+	if want := []string{stream.DeadLetters + " 1", stream.Events + " 51", stream.Gap + " 0", stream.Rejections + " 4"}; !slices.Equal(names, want) {
 		t.Errorf("monitoring sees %v, want %v", names, want)
 	}
 }
