@@ -16,6 +16,8 @@ import (
 
 	"gapwatch/services/internal/aggregate"
 	"gapwatch/services/internal/collect"
+	"gapwatch/services/internal/intake"
+	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/settings"
 )
@@ -34,7 +36,7 @@ func program(s types.ServiceConfig) string { return slices.Concat(s.Entrypoint, 
 
 func TestComposeServices(t *testing.T) {
 	project := compose(t)
-	want := []string{"aggregator", "clickhouse", "collector", "deadletters", "grafana", "loader", "nats", "provisioner", "reference", "simulator"}
+	want := []string{"aggregator", "clickhouse", "collector", "deadletters", "grafana", "intake", "loader", "nats", "provisioner", "reference", "simulator"}
 	if names := project.ServiceNames(); !slices.Equal(names, want) {
 		t.Errorf("services %v, want %v", names, want)
 	}
@@ -59,7 +61,7 @@ func TestComposeServices(t *testing.T) {
 			check(slices.ContainsFunc(s.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Type == types.VolumeTypeVolume }), "keeps nothing")
 			continue
 		}
-		check(len(s.Ports) == 0, "publishes a port")
+		check(len(s.Ports) == 0 || name == "intake", "publishes a port")
 		check(s.ReadOnly && slices.Equal(s.CapDrop, []string{"ALL"}) && slices.Contains(s.SecurityOpt, "no-new-privileges:true"), "may do more than it needs")
 		check(s.HealthCheck != nil || s.Environment["GAPWATCH_METRICS_LISTEN"] == nil, "no health check")
 		check(s.User == "", "another user than the image's")
@@ -89,12 +91,13 @@ func TestComposePassesSettingsOn(t *testing.T) {
 	for name, spec := range map[string]any{"collector": new(struct {
 		settings.Service
 		collect.Settings
-	}), "aggregator": new(aggregate.Settings), "provisioner": new(provision.Settings)} {
+	}), "aggregator": new(aggregate.Settings), "provisioner": new(provision.Settings), "intake": new(intake.Settings)} {
 		environment := project.Services[name].Environment
 		for _, variable := range variables(reflect.TypeOf(spec).Elem()) {
 			value, there := environment[variable]
 			switch {
-			case slices.Contains([]string{"GAPWATCH_NATS_CREDENTIALS", "GAPWATCH_NATS_CA", "GAPWATCH_NATS_CERTIFICATE", "GAPWATCH_NATS_KEY", "GAPWATCH_GRAFANA_CA", "GAPWATCH_GRAFANA_TOKEN"}, variable):
+			case slices.Contains([]string{"GAPWATCH_NATS_CREDENTIALS", "GAPWATCH_NATS_CA", "GAPWATCH_NATS_CERTIFICATE", "GAPWATCH_NATS_KEY", "GAPWATCH_GRAFANA_CA", "GAPWATCH_GRAFANA_TOKEN",
+				"GAPWATCH_INTAKE_TLS_CERTIFICATE", "GAPWATCH_INTAKE_TLS_KEY", "GAPWATCH_PSEUDONYM_KEYS_FILE"}, variable):
 			case !there:
 				t.Errorf("%s: %s cannot be set", name, variable)
 			case value != nil && *value == "":
@@ -186,9 +189,9 @@ func TestComposeSecrets(t *testing.T) {
 	}
 	want := map[string]string{
 		"CLICKHOUSE_PASSWORD_WRITER": "aggregator clickhouse collector deadletters loader", "CLICKHOUSE_PASSWORD_READER": "clickhouse provisioner",
-		"NATS_PASSWORD_COLLECTOR": "collector nats", "NATS_PASSWORD_AGGREGATOR": "aggregator nats", "NATS_PASSWORD_INTAKE": "nats",
+		"NATS_PASSWORD_COLLECTOR": "collector nats", "NATS_PASSWORD_AGGREGATOR": "aggregator nats", "NATS_PASSWORD_INTAKE": "intake nats",
 		"NATS_PASSWORD_SIMULATOR": "nats simulator", "NATS_PASSWORD_DEADLETTERS": "deadletters nats", "NATS_PASSWORD_MONITORING": "nats", "NATS_PASSWORD_ERASE": "nats",
-		"GRAFANA_ADMIN_PASSWORD": "grafana provisioner",
+		"GRAFANA_ADMIN_PASSWORD": "grafana provisioner", "PSEUDONYM_KEY_RECORD": "intake", "PSEUDONYM_KEY_CURRENT": "intake",
 	}
 	for _, name := range needed {
 		slices.Sort(holders[name])
@@ -201,10 +204,10 @@ func TestComposeSecrets(t *testing.T) {
 // The script makes an .env of its own, and completes one that is there.
 func TestSecretsScript(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "deploy"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "deploy/intake"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"deploy/secrets.sh", "deploy/compose.env.example"} {
+	for _, name := range []string{"deploy/secrets.sh", "deploy/compose.env.example", "deploy/intake/senders.example.yaml"} {
 		write(t, filepath.Join(dir, name), read(t, name))
 	}
 	write(t, filepath.Join(dir, ".env"), "GAPWATCH_LOG=text\nNATS_PASSWORD_INTAKE=kept\nGRAFANA_ADMIN_PASSWORD=") // no line end
@@ -228,6 +231,24 @@ func TestSecretsScript(t *testing.T) {
 	}
 	if !slices.Contains(entries, "GAPWATCH_LOG=text") || !slices.Contains(entries, "NATS_PASSWORD_INTAKE=kept") {
 		t.Errorf("what was there is gone:\n%s", last)
+	}
+	senders, token := filepath.Join(dir, "deploy/intake/senders.yaml"), filepath.Join(dir, "deploy/intake/token")
+	programmes, err := programme.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	who, err := intake.LoadSenders(senders, programmes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(token)
+	if err != nil || who.Find(strings.TrimSpace(string(text))) == nil {
+		t.Errorf("the token is nobody's: %v", err)
+	}
+	for path, mode := range map[string]os.FileMode{senders: 0o644, token: 0o600} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
 	}
 	random := map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^[A-Z_]+=([0-9a-f]{48})$`).FindAllStringSubmatch(last, -1) {

@@ -59,6 +59,10 @@ func environment(t testing.TB, more ...string) []string {
 		if slices.ContainsFunc(more, func(entry string) bool { return strings.HasPrefix(entry, name+"=") }) {
 			continue
 		}
+		if strings.HasPrefix(name, "PSEUDONYM_KEY_") {
+			env = append(env, fmt.Sprintf("%s=%048x", name, 0xabcdef01234567+i)) // as deploy/secrets.sh makes them
+			continue
+		}
 		env = append(env, fmt.Sprintf("%s=1%02d5e3secret%02d", name, i, i))
 	}
 	return env

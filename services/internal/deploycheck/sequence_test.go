@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"gapwatch/services/internal/engine"
 	"gapwatch/services/internal/grafana/grafanatest"
 	"gapwatch/services/internal/grafanacheck"
+	"gapwatch/services/internal/intake"
 	"gapwatch/services/internal/store"
 )
 
@@ -34,7 +36,7 @@ import (
 func TestCompose(t *testing.T) {
 	const people = 3000
 	project := compose(t, fmt.Sprint("GAPWATCH_SIMULATOR_PEOPLE=", people), "GAPWATCH_GAP_SETTLE=0s", "GAPWATCH_SIMULATOR_LIVE=20", "GRAFANA_ADMIN_PASSWORD=admin")
-	up := &machine{t: t, project: project, bin: build(t), demo: t.TempDir(), processes: map[string]*process{}}
+	up := &machine{t: t, project: project, bin: build(t), demo: t.TempDir(), door: free(t), senders: t.TempDir(), processes: map[string]*process{}}
 	nats := natsServer(t, project)
 	users := read(t, "deploy/clickhouse/users.xml")
 	data := t.TempDir()
@@ -45,9 +47,10 @@ func TestCompose(t *testing.T) {
 	}
 	up.healthy = map[string]string{"nats": "http://" + nats.MonitorAddr().String(), "clickhouse": clickhouse.URL(), "grafana": grafana.URL}
 	up.addresses = strings.NewReplacer("@nats:4222", "@"+host(t, nats.ClientURL()), "@clickhouse:8123", "@"+host(t, clickhouse.URL()),
-		"@grafana:3000", "@"+host(t, grafana.URL), "/demo", up.demo)
+		"@grafana:3000", "@"+host(t, grafana.URL), "/demo", up.demo, "0.0.0.0:8480", up.door, "/etc/gapwatch", up.senders)
+	token := up.sender()
 
-	order := []string{"collector", "aggregator", "reference", "loader", "simulator", "provisioner"}
+	order := []string{"collector", "aggregator", "intake", "reference", "loader", "simulator", "provisioner"}
 	for name, s := range project.Services {
 		if up.healthy[name] == "" && !slices.Contains(order, name) && !tool(s) {
 			t.Errorf("%s is not started here", name)
@@ -78,13 +81,21 @@ func TestCompose(t *testing.T) {
 		t.Error("the simulator's invalid events are not among the dead letters")
 	}
 
+	// What comes in by the door is stored, and what it refuses can be asked for.
+	up.until("intake is ready", func() (bool, any) { return up.health("intake") })
+	up.send(token)
+	up.until("the door's event is stored", func() (bool, any) {
+		n := number(t, conn, "SELECT count() FROM prevention.events WHERE source = 'urn:example:demo'")
+		return n == 1, n
+	})
+
 	up.until("Grafana is as wanted", func() (bool, any) { return up.health("provisioner") })
 	if status := up.get(strings.Replace(grafana.URL, "//", "//admin:admin@", 1) + "/api/dashboards/uid/gapwatch-live-uptake"); status != http.StatusOK {
 		t.Errorf("the dashboard: status %d", status)
 	}
 
 	// Down and up again: nothing is simulated or loaded anew, and it goes on.
-	up.stop("provisioner", "simulator", "aggregator", "collector")
+	up.stop("provisioner", "simulator", "intake", "aggregator", "collector")
 	loads := number(t, conn, "SELECT count() FROM prevention.loads")
 	stored := number(t, conn, "SELECT max(sequence) FROM prevention.handled")
 	up.start(order...)
@@ -101,7 +112,7 @@ func TestCompose(t *testing.T) {
 	if n := number(t, conn, "SELECT count() FROM prevention.loads"); n != loads {
 		t.Errorf("%d loads after the first start, %d after the second", loads, n)
 	}
-	up.stop("provisioner", "simulator", "aggregator", "collector")
+	up.stop("provisioner", "simulator", "intake", "aggregator", "collector")
 	for name, p := range up.processes {
 		if log := p.tail(); strings.Contains(strings.ToLower(log), "permission") || strings.Contains(log, "Not enough privileges") {
 			t.Errorf("%s may not do its work:\n%s", name, log)
@@ -166,6 +177,8 @@ type machine struct {
 	project   *types.Project
 	bin       string            // folder of the programs
 	demo      string            // the volume of that name
+	senders   string            // the folder deploy/intake
+	door      string            // where intake listens
 	addresses *strings.Replacer // of the compose file's network to this machine's
 	healthy   map[string]string // services that are there from the start, by where they answer
 	processes map[string]*process
@@ -186,6 +199,41 @@ func (p *process) tail() string {
 		return err.Error()
 	}
 	return string(text[max(0, len(text)-4000):])
+}
+
+// sender writes the senders' file and returns the token of who is in it.
+func (m *machine) sender() string {
+	m.t.Helper()
+	token, hash := intake.NewToken()
+	write(m.t, filepath.Join(m.senders, "senders.yaml"), strings.Replace(read(m.t, "deploy/intake/senders.example.yaml"), "HASH", hash, 1))
+	return token
+}
+
+// send sends an event and something that is none to intake, and asks for what was refused.
+func (m *machine) send(token string) {
+	m.t.Helper()
+	const jab = `{"specversion":"1.0","id":"1","source":"urn:example:demo","type":"uk.nhs.prevention.vaccination.v1","time":"2025-11-20T09:31:22Z",` +
+		`"data":{"record":"jab-1","status":"completed","person":"999 000 0018","programme":"flu-65","occurredAt":"2025-11-20","birthDate":"1950-04-01"}}`
+	for _, q := range []struct{ method, path, body, want string }{
+		{http.MethodPost, "/v1/events", jab + "\n{}\n", `"accepted":1,"duplicates":0,"noProgramme":0,"rejected":1`},
+		{http.MethodGet, "/v1/rejections", "", `"sender":"demo"`},
+	} {
+		r, err := http.NewRequestWithContext(m.t.Context(), q.method, "http://"+m.door+q.path, strings.NewReader(q.body))
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/x-ndjson")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode >= 300 || !strings.Contains(string(text), q.want) {
+			m.t.Errorf("%s: %s %s %v", q.path, response.Status, text, err)
+		}
+	}
 }
 
 // start starts services, each when it may be.

@@ -238,6 +238,9 @@ func (p *patient) WriteHeader(status int) {
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 func (p *patient) Write(b []byte) (int, error) {
+	if p.status == 0 {
+		p.status = http.StatusOK
+	}
 	if err := p.ctl.SetWriteDeadline(time.Now().Add(p.time)); err != nil {
 		return 0, err
 	}

@@ -196,6 +196,9 @@ func TestRejections(t *testing.T) {
 	if page := list("trusted", ""); len(page.Rejections) != 0 {
 		t.Errorf("%+v", page)
 	}
+	if log := d.log.String(); !strings.Contains(log, "door=rejections status=200") {
+		t.Error("the log does not say that the list was answered")
+	}
 	for _, query := range []string{"?limit=0", "?limit=1001", "?after=-1", "?after=x"} {
 		d.send(http.StatusBadRequest, request{method: http.MethodGet, path: "/v1/rejections" + query})
 	}
