@@ -1,6 +1,9 @@
 package extract
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Column is a column of a layout.
 type Column struct {
@@ -130,27 +133,37 @@ func Columns(l Layout) []Column {
 	return nil
 }
 
-// order is what the guide says below the table.
-const order = `
-Neither the order of the rows nor that of the files matters. Of two versions of a record the one with the later time counts; at the
-same time delete counts over update and update over new, and between two that are equal in that, too, the content decides, not
-which came last. So a file should hold a record once, as it is when the extract is made, or say a time of its own for each version.
-`
+// guide is schemas/CSV.md around the tables.
+const guide = `# The columns of a CSV extract
 
-// Table is [Columns] as a Markdown table, for the senders' guide, and below it what there is to know of versions. The columns
-// that are not read are one row of it. It is empty for [ByHeader].
-func Table(l Layout) string {
-	columns := Columns(l)
-	if len(columns) == 0 {
-		return ""
-	}
+Made from services/internal/extract (` + "`go test ./services/internal/extract -update`" + `). How to send one: [for senders](SENDERS.md).
+
+The first row names the columns, in any order and case. Commas, semicolons, tabs and bars all separate, quotes are as in any
+spreadsheet. A column that is not listed is refused, lest a mistyped one be lost.
+
+Neither the order of the rows nor that of the files matters. Of two versions of a record the one with the later time counts; at
+the same time delete counts over update and update over new, and between two that are equal in that, too, the content decides, not
+which came last. So a file should hold a record once, as it is when the extract is made, or say a time of its own for each version.
+
+## Gapwatch's own columns
+
+%s
+## The NHS vaccination batch layout
+
+%s`
+
+// Guide is schemas/CSV.md: the columns of both layouts, for whoever sends extracts.
+func Guide() string { return fmt.Sprintf(guide, table(Own), table(NHSBatch)) }
+
+// table is [Columns] as a Markdown table. The columns that are not read are one row of it.
+func table(l Layout) string {
 	var b strings.Builder
 	b.WriteString("| column | must be there | holds |\n| --- | --- | --- |\n")
 	row := func(c Column) {
 		b.WriteString("| " + c.Name + " | " + c.Need + " | " + strings.ReplaceAll(c.Holds, "|", `\|`) + " |\n")
 	}
 	rest := Column{Need: notRead}
-	for _, c := range columns {
+	for _, c := range Columns(l) {
 		if c.Need != notRead {
 			row(c)
 			continue
@@ -164,6 +177,5 @@ func Table(l Layout) string {
 	if rest.Name != "" {
 		row(rest)
 	}
-	b.WriteString(order)
 	return b.String()
 }

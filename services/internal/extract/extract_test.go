@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -520,33 +522,33 @@ func TestNHSBatchProductThatIsNoCode(t *testing.T) {
 	}
 }
 
-// The guide's table has every column once and is a table.
-func TestTable(t *testing.T) {
-	for _, l := range []extract.Layout{extract.Own, extract.NHSBatch} {
-		text := extract.Table(l)
-		table, _, _ := strings.Cut(text, "\n\n")
-		var names []string
-		for _, line := range strings.Split(table, "\n") {
-			cells := strings.Split(strings.ReplaceAll(line, `\|`, ""), "|")
-			if len(cells) != 5 {
-				t.Fatalf("%d bars in %q", len(cells)-1, line)
-			}
-			names = append(names, strings.Split(strings.TrimSpace(cells[1]), ", ")...)
-		}
-		if columns := extract.Columns(l); len(names) != len(columns)+2 {
-			t.Errorf("the table of %s has %d columns, the layout %d", l, len(names)-2, len(columns))
-		}
-		for _, c := range extract.Columns(l) {
-			if !slices.Contains(names, c.Name) {
-				t.Errorf("%s does not stand in the table of %s", c.Name, l)
-			}
-			if c.Need == "" || c.Holds == "" {
-				t.Errorf("nothing is said of %s", c.Name)
-			}
+var update = flag.Bool("update", false, "write schemas/CSV.md anew")
+
+// schemas/CSV.md is the guide, and the guide names every column and says something of each.
+func TestGuide(t *testing.T) {
+	const file = "../../../schemas/CSV.md"
+	guide := extract.Guide()
+	if *update {
+		if err := os.WriteFile(file, []byte(guide), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if text := extract.Table(extract.ByHeader); text != "" {
-		t.Error(text)
+	written, err := os.ReadFile(file)
+	if err != nil || string(written) != guide {
+		t.Errorf("%s is not what extract.Guide says (%v): go test ./services/internal/extract -update", file, err)
+	}
+	var names []string
+	for line := range strings.Lines(guide) {
+		if cells := strings.Split(strings.ReplaceAll(strings.TrimSpace(line), `\|`, ""), "|"); len(cells) == 5 {
+			names = append(names, strings.Split(strings.TrimSpace(cells[1]), ", ")...)
+		}
+	}
+	for _, l := range []extract.Layout{extract.Own, extract.NHSBatch} {
+		for _, c := range extract.Columns(l) {
+			if !slices.Contains(names, c.Name) || c.Need == "" || c.Holds == "" {
+				t.Errorf("the guide says nothing of %s of %s", c.Name, l)
+			}
+		}
 	}
 }
 
