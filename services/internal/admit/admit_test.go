@@ -105,6 +105,8 @@ func TestProblems(t *testing.T) {
 			"missing field: at.Programme must be there where neither the type nor a code says what was done"},
 		{"procedure and disease", func(s *admit.Submission) { s.Diseases = [][]admit.Code{sct("14189004", "36989005", "36653000")} },
 			"codes disagree: at.Procedures must be of the vaccine that is against the diseases"},
+		{"procedure and some of the diseases", func(s *admit.Submission) { s.Diseases = [][]admit.Code{sct("14189004", "408752008")} },
+			"codes disagree: at.Procedures must be of the vaccine that is against the diseases"},
 		{"two programmes", func(s *admit.Submission) {
 			s.Procedures, s.Diseases, s.BirthDate = sct("822851000000102", "1324681000000101"), nil, "1940-01-01"
 		}, "codes disagree: at.Procedures must not be for two programmes: one record counts for one"},
@@ -295,6 +297,8 @@ func TestWhichCodesDecide(t *testing.T) {
 		{"product alone", func(s *admit.Submission) { s.Procedures, s.Diseases, s.Products = nil, nil, sct("39566211000001103") }, "flu-65  0 "},
 		{"a product says nothing beside a procedure", func(s *admit.Submission) { s.Products = sct("34925111000001104") }, "flu-65  0 "},
 		{"codes that are not known are passed over", func(s *admit.Submission) { s.Procedures = append(sct("408752008"), s.Procedures...) }, "flu-65  0 "},
+		{"diseases that are not known too", func(s *admit.Submission) { s.Diseases = [][]admit.Code{sct("6142004", "408752008"), sct("408752008")} }, "flu-65  0 "},
+		{"some of the diseases", func(s *admit.Submission) { *s = mmr(); s.Diseases = [][]admit.Code{sct("14189004")} }, "mmr-2 2026-27 2 "},
 		{"codes of other systems too", func(s *admit.Submission) {
 			s.Procedures = append(s.Procedures, admit.Code{System: "urn:read", Code: "1324681000000101"})
 			s.Diseases[0] = append(s.Diseases[0], admit.Code{System: "urn:icd10", Code: "J11"})

@@ -38,19 +38,22 @@ func (a *admission) codes() *Problem {
 			}
 		}
 	}
+	odd := false // a set that is none of the tables, with a disease that the procedure's vaccine is not against
 	for _, set := range s.Diseases {
 		if k, known := a.disease(set); known {
 			byDisease = byDisease.With(k)
+		} else if byProcedure != 0 {
+			odd = odd || a.odd(set, byProcedure)
 		}
 	}
 	switch {
 	case byProcedure != 0 && byDisease != 0:
 		a.by, a.kinds = "Procedures", byProcedure&byDisease
-		if a.kinds == 0 && s.Status != event.EnteredInError {
-			return a.refuse(CodesDisagree, "Procedures", "must be of the vaccine that is against the diseases")
-		}
 	case byProcedure != 0:
 		a.by, a.kinds = "Procedures", byProcedure
+		if odd {
+			a.kinds = 0
+		}
 	case byDisease != 0:
 		a.by, a.kinds = "Diseases", byDisease
 	default:
@@ -61,7 +64,28 @@ func (a *admission) codes() *Problem {
 			}
 		}
 	}
+	if a.kinds == 0 && byProcedure != 0 && s.Status == event.Completed {
+		return a.refuse(CodesDisagree, "Procedures", "must be of the vaccine that is against the diseases")
+	}
 	return nil
+}
+
+// odd tells whether a set holds a disease that the tables know and that none of the vaccines is against.
+func (a *admission) odd(codes []Code, vaccines mapping.Kinds) bool {
+	for _, c := range codes {
+		bit, known := a.door.Mapping.Disease(c.Code)
+		if !known || c.System != SNOMED {
+			continue
+		}
+		against := false
+		for k := range vaccines.All {
+			against = against || a.door.Mapping.Against(k, bit)
+		}
+		if !against {
+			return true
+		}
+	}
+	return false
 }
 
 // disease is the vaccine against a set of diseases. One that the tables do not know makes another set of it.

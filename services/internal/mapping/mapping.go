@@ -113,6 +113,16 @@ func (t *Tables) Vaccine(diseases uint64) (Kind, bool) {
 	return k, known
 }
 
+// Against tells whether a kind of vaccine is against all of these diseases, as part of a set of the tables.
+func (t *Tables) Against(k Kind, diseases uint64) bool {
+	for set, of := range t.sets {
+		if of == k && diseases&^set == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Done is what there is to know about a record besides its kind.
 type Done struct {
 	Day    calendar.Day

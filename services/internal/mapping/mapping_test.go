@@ -340,7 +340,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a disease twice in a set", "diseases.csv", swap("sct:6142004,", "sct:6142004 sct:6142004,"), "m/diseases.csv: row 2, column diseases: holds a disease twice"},
 		{"no disease", "diseases.csv", swap("sct:6142004,", ","), "m/diseases.csv: row 2, column diseases: must not be empty: it says to people what the row is and where it is from"},
 		{"a LOINC code mistyped", "checks.csv", swap("85354-9", "85354-8"), "m/checks.csv: row 2, column code: must be sct: and a SNOMED CT concept, or loinc: and a LOINC code (its check digit is wrong: mistyped, or rounded by a spreadsheet?)"},
-		{"a check that is a vaccine", "checks.csv", add("sct:171222001,flu,x,y"), "m/checks.csv: row 6, column check: is a vaccine in one table and a check in another"},
+		{"a check that is a vaccine", "checks.csv", add("sct:171222001,flu,x,y"), "m/checks.csv: row 11, column check: is a vaccine in one table and a check in another"},
 		{"a kind that no code leads to", "programmes.csv", swap("flu-65,flu,", "flu-65,influenza,"), "m/programmes.csv: row 2, column given: is in no other table: no code leads to it"},
 		{"an age that is none", "programmes.csv", swap(",65,,", ",65+,,"), "m/programmes.csv: row 2, column age_from: must be a whole number from 0 to 130, or empty"},
 		{"ages the wrong way round", "programmes.csv", swap("40,74", "74,40"), "m/programmes.csv: row 8, column age_to: must not be less than age_from"},
