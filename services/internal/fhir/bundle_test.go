@@ -126,6 +126,8 @@ func TestBundle(t *testing.T) {
 		{"DELETE alone", "batch", stamp, []string{request("DELETE", "Immunization/1", "")}, []string{"not supported: Bundle.entry[0].request"}},
 		{"DELETE by a search", "batch", stamp, []string{request("DELETE", "Immunization?identifier=x|y", "")}, []string{"not supported: Bundle.entry[0].request"}},
 		{"DELETE of a patient", "batch", stamp, []string{request("DELETE", "Patient/1", "")}, []string{"skip Patient"}},
+		{"a patient that is deleted", "batch", stamp, []string{bare(vaccination("1", refer("Patient/other"), "")), request("DELETE", "Patient/other", anybody)},
+			[]string{"bad patient: patient.reference", "skip Patient"}},
 		{"GET", "batch", stamp, []string{request("GET", "Immunization/1", "")}, []string{"not supported: Bundle.entry[0].request.method"}},
 		{"PATCH", "batch", stamp, []string{request("PATCH", "Immunization/1", `{"resourceType":"Parameters"}`)}, []string{"not supported: Bundle.entry[0].request.method"}},
 		{"request in a collection", "collection", stamp, []string{request("DELETE", "Immunization/1", vaccination("1", refer("Patient/other"), "")), bare(anybody)},

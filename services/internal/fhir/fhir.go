@@ -2,10 +2,10 @@
 // terms what each resource says; and it writes the OperationOutcome that answers. It does no input or output but read the
 // reader that it is given, and never repeats a value in what it finds wrong.
 //
-// Its structs are its own: the published Go models (samply/golang-fhir-models and its forks) decode whole resources with
-// encoding/json, which takes a key twice or in capitals and a broken character without a word and says where only by a Go field
-// name, and the module proxy used here has none of them. The two dozen elements that are read here are decoded by
-// go-json-experiment, as events are, with the exact place of what is wrong.
+// Its structs are its own: the best kept of the published Go models (samply/golang-fhir-models) has no occurrence[x], no
+// doseNumber[x] and no contained, and it and its forks decode by encoding/json, which takes a key twice or in capitals and broken
+// characters without a word. The few elements that are read here are decoded by go-json-experiment, as events are, which names the
+// exact place of what is wrong; and the module proxy used here has none of those models.
 //
 // # Which record, and which version of it
 //

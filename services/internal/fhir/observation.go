@@ -78,7 +78,10 @@ func (r *reader) observation(in *observation) (sub admit.Submission, problem *ad
 	if sub.Time, problem = r.version(&in.Meta, in.Issued, "issued"); problem != nil {
 		return sub, problem
 	}
-	done, problem := r.done(&sub, in)
+	done, problem := r.done(in)
+	if done == "" && sub.Status == event.NotDone && problem != nil && problem.Reason == string(event.MissingField) {
+		problem = nil // what is not done, or not yet, has no day
+	}
 	if problem != nil && sub.Status != event.EnteredInError {
 		return sub, problem
 	}
@@ -103,7 +106,7 @@ func (r *reader) observation(in *observation) (sub admit.Submission, problem *ad
 }
 
 // done finds when it was done. A period (a blood pressure over a day) is done when it ends.
-func (r *reader) done(sub *admit.Submission, in *observation) (string, *admit.Problem) {
+func (r *reader) done(in *observation) (string, *admit.Problem) {
 	at, text := "", ""
 	given := 0
 	if in.EffectiveDateTime != "" {

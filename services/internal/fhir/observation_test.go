@@ -47,6 +47,7 @@ func TestObservation(t *testing.T) {
 		{"preliminary", []string{final, `"status": "preliminary"`}, counts, "not-done false its status says that it is not final: send it again when it is"},
 		{"registered", []string{final, `"status": "registered"`}, counts, "not-done false its status says that it is not final: send it again when it is"},
 		{"unknown", []string{final, `"status": "unknown"`}, counts, "not-done false its status says that it is not final: send it again when it is"},
+		{"registered without a day", []string{final, `"status": "registered"`, `"effectiveDateTime": "2026-10-02",`, ""}, func(s admit.Submission) string { return say(s.Status, s.OccurredAt) }, "not-done "},
 		{"retracted", []string{final, `"status": "entered-in-error"`, up, absent}, counts, "entered-in-error false "},
 		{"retracted without a day", []string{final, `"status": "entered-in-error"`, `"effectiveDateTime": "2026-10-02",`, ""}, func(s admit.Submission) string { return say(s.Status, s.OccurredAt) }, "entered-in-error "},
 
