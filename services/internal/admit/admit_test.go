@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -565,4 +566,45 @@ func TestLeakedFinds(t *testing.T) {
 	if leaked("2026-11-20 E01000001", "1960-02-28") {
 		t.Error("found what is not there")
 	}
+}
+
+// No id that is made here is ever taken for an NHS number, whatever the record: one in eleven of all ten-digit numbers is one.
+func TestNoRecordLooksLikeAnNHSNumber(t *testing.T) {
+	d := newDoor(t)
+	for i := range 30_000 {
+		s := flu()
+		s.Record, s.Time = fmt.Sprintf("%010d", 9_434_000_000+i*977), s.Time.Add(-time.Duration(i)*31_536_001*time.Microsecond)
+		if i%3 == 0 {
+			s.Status = event.EnteredInError
+		}
+		if _, problem := d.Admit(&s, everything); problem != nil {
+			t.Fatalf("record %s: %v", s.Record, problem)
+		}
+	}
+}
+
+// One door serves all requests.
+func TestManyAtOnce(t *testing.T) {
+	d := newDoor(t)
+	want := map[string]string{}
+	for i := range 20 {
+		s := flu()
+		s.Record = fmt.Sprint(i)
+		want[s.Record] = string(admitted(t, newDoor(t), s).Payload)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := range 400 {
+				s := flu()
+				s.Record = fmt.Sprint(i % 20)
+				r, problem := d.Admit(&s, everything)
+				if problem != nil || string(r.Payload) != want[s.Record] {
+					t.Errorf("record %s: %v, another event than alone", s.Record, problem)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
