@@ -3,6 +3,7 @@ package fhir
 import (
 	"bytes"
 	"iter"
+	"net/http"
 	"strings"
 	"time"
 
@@ -207,7 +208,7 @@ func (e *entry) members(s *scanner, i int) error {
 				URL    string `json:"url"`
 			}
 			e.take(parse(value, &request, index("Bundle.entry", i)+".request"))
-			e.method, e.url, e.deletion = request.Method, request.URL, request.Method == "DELETE"
+			e.method, e.url, e.deletion = request.Method, request.URL, request.Method == http.MethodDelete
 		case "response":
 			which = 3
 			var response struct {
@@ -253,7 +254,7 @@ func (b *bundle) judge(i int) *admit.Problem {
 	case e.problem != nil:
 		return e.problem
 	case e.method == "":
-	case e.method != "POST" && e.method != "PUT" && e.method != "DELETE":
+	case e.method != http.MethodPost && e.method != http.MethodPut && !e.deletion:
 		return bad(admit.NotSupported, index("Bundle.entry", i)+".request.method", "must be POST, PUT or DELETE")
 	case b.kind == "collection" || b.kind == "searchset":
 		return bad(admit.NotFHIR, index("Bundle.entry", i)+".request", "must not be there in a Bundle of this type")
@@ -342,8 +343,8 @@ func (b *bundle) find() {
 }
 
 // resolve finds the resource that a reference in an entry leads to, as FHIR R4 says (bundle.html, "Resolving references in
-// Bundles"), and beyond that by type and id where a relative reference leads nowhere else: many Bundles have urn:uuid for
-// fullUrl and relative references all the same.
+// Bundles"), and beyond that by type and id where a relative reference leads nowhere else and one of the two says no server: many
+// Bundles have urn:uuid for fullUrl, or none, and relative references all the same.
 func (b *bundle) resolve(ref string, from int) (none target, _ finding) {
 	b.find()
 	ref, _, _ = strings.Cut(ref, "/_history/")
@@ -353,12 +354,17 @@ func (b *bundle) resolve(ref string, from int) (none target, _ finding) {
 		if name != ref || kind == "" {
 			return none, foundNone
 		}
-		if _, own := nameOf(b.entries[from].fullURL); own != "" {
+		_, own := nameOf(b.entries[from].fullURL)
+		if own != "" {
 			base, _, _ := strings.Cut(b.entries[from].fullURL, "/_history/")
 			at, ok = b.byURL[strings.TrimSuffix(base, own)+name]
 		}
 		if !ok {
 			at, ok = b.byName[name]
+			// That of another server is another one, although it has the same id.
+			if _, other := nameOf(b.entries[at.entry].fullURL); ok && own != "" && other != "" {
+				return none, foundNone
+			}
 		}
 	}
 	switch {

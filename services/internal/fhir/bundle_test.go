@@ -87,6 +87,12 @@ func TestBundle(t *testing.T) {
 			entry("https://a.example/fhir/Immunization/1", vaccination("1", refer("Patient/pat"), "")),
 			entry("https://b.example/fhir/Patient/pat", strings.Replace(anybody, `"other"`, `"pat"`, 1)), entry("https://a.example/fhir/Patient/pat", somebody)},
 			[]string{"Immunization/1 of 9990000018 1948-05-17 at 2026-11-01", "skip Patient", "skip Patient"}},
+		{"the same id on another server", "collection", stamp, []string{
+			entry("https://a.example/fhir/Immunization/1", vaccination("1", refer("Patient/pat"), "")), entry("https://b.example/fhir/Patient/pat", somebody)},
+			[]string{"bad patient: patient.reference", "skip Patient"}},
+		{"relative to a server, and a patient of none", "collection", stamp, []string{
+			entry("https://a.example/fhir/Immunization/1", vaccination("1", refer("Patient/pat"), "")), entry(uuid, somebody)},
+			[]string{"Immunization/1 of 9990000018 1948-05-17 at 2026-11-01", "skip Patient"}},
 		{"relative without full URLs", "batch", stamp, []string{bare(vaccination("1", refer("Patient/pat"), "")), bare(anybody), bare(somebody)},
 			[]string{"Immunization/1 of 9990000018 1948-05-17 at 2026-11-01", "skip Patient", "skip Patient"}},
 		{"a version of the patient", "batch", stamp, []string{bare(vaccination("1", refer("Patient/pat/_history/3"), "")), bare(somebody)},

@@ -27,6 +27,7 @@ package fhir
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"iter"
 	"time"
@@ -77,7 +78,7 @@ func Decode(resource []byte, o Options) (sub admit.Submission, problem *admit.Pr
 func Kind(body []byte) string { return kindOf(bytes.TrimPrefix(body, byteOrderMark)) }
 
 // Bundle reads a Bundle and gives its type and its entries, in order; the problem is one of the Bundle as a whole, of which
-// nothing is taken then. It keeps body until the last entry was read, and no more than 200 bytes an entry beside it.
+// nothing is taken then. It keeps body, and a list of the entries beside it, until the last entry was read.
 func Bundle(body []byte, o Options) (kind string, entries iter.Seq[Item], problem *admit.Problem) {
 	b, problem := openBundle(body, o)
 	if problem != nil {
@@ -94,7 +95,9 @@ func Lines(r io.Reader, o Options) iter.Seq2[Item, error] {
 		var kept []byte
 		for n := 0; ; {
 			line, long, err := readLine(lines, &kept)
-			if err != nil && err != io.EOF {
+			// A wrapped EOF is not the end but a fault on the way there.
+			end := err == io.EOF //nolint:errorlint // see above
+			if err != nil && !end {
 				yield(Item{Index: n}, err)
 				return
 			}
@@ -115,7 +118,7 @@ func Lines(r io.Reader, o Options) iter.Seq2[Item, error] {
 					return
 				}
 			}
-			if err == io.EOF {
+			if end {
 				return
 			}
 		}
@@ -126,11 +129,11 @@ func Lines(r io.Reader, o Options) iter.Seq2[Item, error] {
 // byte more than that.
 func readLine(r *bufio.Reader, kept *[]byte) (line []byte, long bool, err error) {
 	line, err = r.ReadSlice('\n')
-	if err != bufio.ErrBufferFull {
+	if !errors.Is(err, bufio.ErrBufferFull) {
 		return line, false, err
 	}
 	*kept = append((*kept)[:0], line...)
-	for err == bufio.ErrBufferFull {
+	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = r.ReadSlice('\n')
 		room := MaxBytes + 1 + len("\r\n") - len(*kept)
 		*kept = append(*kept, line[:min(max(room, 0), len(line))]...)

@@ -60,7 +60,7 @@ func TestLines(t *testing.T) {
 // A body that is cut off ends with the reader's error, and the half line is no item.
 func TestLinesCutOff(t *testing.T) {
 	good := oneLine(sample)
-	cut := errors.New("cut off")
+	cut := fmt.Errorf("cut off: %w", io.EOF)
 	n := 0
 	var last error
 	for item, err := range Lines(io.MultiReader(strings.NewReader(good+"\n"+good[:100]), iotest.ErrReader(cut)), options) {
@@ -108,7 +108,7 @@ func TestMemory(t *testing.T) {
 		"one long text": fill(`{"resourceType":"Immunization","status":"`, `x`, `"}`, size),
 	}
 	for name, text := range hostile {
-		if used := allocated(func() { Decode([]byte(text), options) }); used > 16<<20 {
+		if used := allocated(func() { _, _, _ = Decode([]byte(text), options) }); used > 16<<20 {
 			t.Errorf("%s: %d MB for 1 MB", name, used>>20)
 		}
 	}

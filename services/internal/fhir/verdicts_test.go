@@ -89,7 +89,7 @@ func newDoor(t testing.TB) *admit.Door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := pseudonym.Parse("keys.yaml", []byte(generated))
+	keys, err := pseudonym.Parse("keys.yaml", generated)
 	if err != nil {
 		t.Fatal(err)
 	}
