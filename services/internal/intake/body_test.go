@@ -99,6 +99,23 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
+// The time that one answer had is over when the next one on the connection begins.
+func TestConnectionIsUsedAgain(t *testing.T) {
+	d := open(t, func(c *intake.Config) { c.Times.Write = 20 * time.Millisecond })
+	body := jab("again", anna, "")
+	conn, from := d.raw(head(fmt.Sprintf("Content-Length: %d\r\n", len(body))) + body)
+	if status, text := answered(t, from); status != http.StatusAccepted {
+		t.Fatal(text)
+	}
+	<-time.After(100 * time.Millisecond) // longer than an answer may take
+	if _, err := io.WriteString(conn, head(fmt.Sprintf("Expect: 100-continue\r\nContent-Length: %d\r\n", len(body)))); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := from.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Errorf("%q %v", line, err)
+	}
+}
+
 // A sender that comes slowly and not too slowly is heard to its end, however long that takes.
 func TestSteadySender(t *testing.T) {
 	d := open(t, quick)

@@ -3,6 +3,7 @@ package intake_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -178,6 +179,33 @@ func TestFHIR(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &outcome); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+	// So many Bundles are read at once and no more: each is in memory as a whole.
+	var held []*io.PipeWriter
+	answers := make(chan reply, 8)
+	for range 8 {
+		reader, writer := io.Pipe()
+		held = append(held, writer)
+		go func() {
+			a, err := d.try(request{path: "/v1/fhir", media: media, from: reader})
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- a
+		}()
+		if _, err := io.WriteString(writer, " "); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, "eight are in hand", func() bool { return strings.Contains(d.metrics(), "gauge:{value:8}") })
+	d.send(http.StatusServiceUnavailable, request{path: "/v1/fhir", media: media, from: io.MultiReader(strings.NewReader("{}"))})
+	d.send(http.StatusAccepted, request{path: "/v1/fhir", media: media, body: immunization("f-1", anna, "1950-04-01")})
+	for _, writer := range held {
+		_, _ = io.WriteString(writer, immunization("f-1", anna, "1950-04-01"))
+		_ = writer.Close()
+		if a := <-answers; a.status != http.StatusAccepted {
+			t.Errorf("%s", a.text)
 		}
 	}
 	for name, c := range map[string]struct {

@@ -316,6 +316,9 @@ func resources(r *http.Request, media string, body io.Reader, source string) (it
 					return
 				}
 				it := item{number: 1}
+				if kind := fhir.Kind(data); kind == "Immunization" || kind == "Observation" {
+					it.typ = kind
+				}
 				it.sub, it.problem, it.skip = fhir.Decode(data, o)
 				yield(it, nil)
 				return

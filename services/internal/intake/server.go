@@ -31,6 +31,7 @@ import (
 
 	"gapwatch/schemas"
 	"gapwatch/services/internal/admit"
+	"gapwatch/services/internal/fhir"
 	"gapwatch/services/internal/rejection"
 	"gapwatch/services/internal/stream"
 	"gapwatch/services/internal/telemetry"
@@ -69,7 +70,8 @@ type Times struct {
 
 const (
 	maxHeader      = 16 << 10 // bytes of a request's header
-	maxConnections = 4        // times the requests in hand
+	maxConnections = 16       // times the requests in hand
+	maxWhole       = 8        // bodies of over 1 MiB that are read whole, at once: Bundles
 )
 
 // Server is the door.
@@ -91,6 +93,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	inHand   int
+	whole    int              // Bundles in hand
 	gates    map[string]*gate // by sender
 	stopping bool
 }
@@ -164,6 +167,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	protocols.SetHTTP1(true) // time-outs of a body are of a connection, so each connection has one request at a time
 	server := &http.Server{Handler: s, Protocols: protocols, ReadHeaderTimeout: s.times.Header, IdleTimeout: s.times.Idle,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	s.log.Info("listening", "address", listener.Addr().String(), "tls", s.tls != nil, "senders", len(*s.senders.Load()))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	ticks := time.NewTicker(s.times.Reload)
@@ -275,6 +279,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.door = door
 	}
 	answered := &patient{ResponseWriter: w, ctl: http.NewResponseController(w), time: s.times.Write}
+	_ = answered.ctl.SetWriteDeadline(time.Time{}) // that of the connection's last answer is over
 	header := w.Header()
 	header.Set("X-Request-ID", v.request)
 	header.Set("Cache-Control", "no-store")
@@ -378,6 +383,24 @@ func (s *Server) enter(sender *Sender) (leave func(), _ *Problem) {
 	}, nil
 }
 
+// enterWhole keeps the memory that Bundles take within bounds: only so many large ones are in hand at once.
+func (s *Server) enterWhole(r *http.Request) (leave func(), ok bool) {
+	if 0 <= r.ContentLength && r.ContentLength <= fhir.MaxBytes && r.Header.Get("Content-Encoding") == "" {
+		return func() {}, true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.whole == maxWhole {
+		return nil, false
+	}
+	s.whole++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.whole--
+	}, true
+}
+
 // post is the handler of a door.
 func (s *Server) post(door rejection.Door, accepts string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -422,6 +445,12 @@ func (s *Server) post(door rejection.Door, accepts string) http.HandlerFunc {
 				all, problem = resources(r, media, unpacked, sender.Source())
 				if media == mediaFHIR || media == mediaJSON {
 					x.answer = &outcomeAnswer{brief: brief}
+					leaveWhole, ok := s.enterWhole(r)
+					if !ok {
+						s.refuse(w, r, v, problemBusy)
+						return
+					}
+					defer leaveWhole()
 				} else {
 					x.answer = &linesAnswer{brief: brief}
 				}
