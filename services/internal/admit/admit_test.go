@@ -608,3 +608,29 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A day ends at midnight in London, in summer and in winter, and not before.
+func TestToday(t *testing.T) {
+	d := newDoor(t)
+	now := time.Time{}
+	d.Now = func() time.Time { return now }
+	s := pressure()
+	s.Time = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		now, on string
+		taken   bool
+	}{
+		{"2026-07-01T22:59:59Z", "2026-07-01", true}, {"2026-07-01T22:59:59Z", "2026-07-02", false}, {"2026-07-01T23:00:00Z", "2026-07-02", true},
+		{"2026-07-01T23:59:59Z", "2026-07-02", true}, {"2026-07-02T00:00:00Z", "2026-07-03", false}, {"2026-12-01T23:59:59Z", "2026-12-02", false},
+		{"2026-12-02T00:00:00Z", "2026-12-02", true}, {"2026-07-01T22:30:00Z", "2026-07-02", false},
+	} {
+		var err error
+		if now, err = time.Parse(time.RFC3339, c.now); err != nil {
+			t.Fatal(err)
+		}
+		s.OccurredAt = c.on
+		if _, problem := d.Admit(&s, everything); (problem == nil) != c.taken {
+			t.Errorf("%s at %s: %v", c.on, c.now, problem)
+		}
+	}
+}

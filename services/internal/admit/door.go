@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gapwatch/services/internal/calendar"
@@ -42,6 +43,18 @@ type Door struct {
 
 	once    sync.Once
 	decoder event.Decoder
+	day     atomic.Uint64 // the hour that was asked for last, and the London day that it lies in
+}
+
+// today is the London day of a moment. Midnight in London is on the hour everywhere, so one answer holds for an hour.
+func (d *Door) today(now time.Time) calendar.Day {
+	hour := uint64(uint32(now.Unix() / 3600))
+	if kept := d.day.Load(); kept>>32 == hour {
+		return calendar.Day(int32(uint32(kept)))
+	}
+	day := calendar.Of(now)
+	d.day.Store(hour<<32 | uint64(uint32(day)))
+	return day
 }
 
 // Any in a list of a [Scope] stands for everything.
@@ -87,7 +100,7 @@ type Result struct {
 func (d *Door) Admit(s *Submission, scope Scope) (Result, *Problem) {
 	d.once.Do(func() { d.decoder.Programmes, d.decoder.Now = d.Programmes, d.Now })
 	a := admission{door: d, s: s, scope: scope, now: d.Now()}
-	a.today = calendar.Of(a.now)
+	a.today = d.today(a.now)
 	if p := a.envelope(); p != nil {
 		return Result{}, p
 	}
