@@ -32,3 +32,18 @@ CREATE TABLE IF NOT EXISTS prevention.erasures
 ENGINE = MergeTree
 ORDER BY (at, run, phase)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- What was removed because its retention was over, by services/internal/retention. Rows are added and never changed.
+CREATE TABLE IF NOT EXISTS prevention.retention_log
+(
+    run       UUID,
+    phase     Enum8('begun' = 1, 'done' = 2) COMMENT 'begun and never done: cut off; the next look finishes it',
+    at        DateTime64(3, 'UTC'),
+    programme LowCardinality(String),
+    season    LowCardinality(String) COMMENT 'rolling for rolling programmes',
+    before    Date32 COMMENT 'of rolling programmes: checks up to this day were removed; otherwise the last day of the season',
+    rows      UInt64 COMMENT 'versions of records'
+)
+ENGINE = MergeTree
+ORDER BY (at, run, phase)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

@@ -1,5 +1,5 @@
 // Package aggregate is the aggregator service: the roll-up of events into counts, the keeper of what follows from them,
-// the announcer of verdicts and the heartbeat, on connections of their own.
+// the announcer of verdicts, the heartbeat, and the removal of what is over its retention, on connections of their own.
 package aggregate
 
 import (
@@ -17,6 +17,7 @@ import (
 	"gapwatch/services/internal/heartbeat"
 	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/reporting"
+	"gapwatch/services/internal/retention"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/settings"
 	"gapwatch/services/internal/store"
@@ -66,7 +67,7 @@ func open(s Settings) (_ *service, err error) {
 	if a.log, err = s.Logger(os.Stderr); err != nil {
 		return nil, err
 	}
-	if a.conn, err = store.Open(s.ClickHouseURL); err != nil {
+	if a.conn, err = store.Open(s.Address()); err != nil {
 		return nil, err
 	}
 	config.ClickHouse, config.Programmes, config.Log, config.Registry = a.conn, a.programmes, a.log, a.telemetry.Registry
@@ -93,6 +94,10 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
+	keeping, err := retention.New(retention.Config{ClickHouse: a.conn, Programmes: a.programmes, Log: a.log, Registry: a.telemetry.Registry})
+	if err != nil {
+		return err
+	}
 	nc, js, err := stream.Connect(s.NATS.Connect("aggregator", a.log))
 	if err != nil {
 		return err
@@ -107,7 +112,7 @@ func Run(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	if err := store.MigrateWhenThere(ctx, s.ClickHouseURL, a.log); err != nil {
+	if err := store.MigrateWhenThere(ctx, s.Address(), a.log); err != nil {
 		return err
 	}
 	defer a.telemetry.Ready("aggregator", a.conn.Ping)()
@@ -115,6 +120,7 @@ func Run(ctx context.Context, s Settings) error {
 	group.Go(func() error { return a.telemetry.Serve(ctx, s.MetricsListen) })
 	group.Go(func() error { return a.aggregator.Run(ctx) })
 	group.Go(func() error { return keeper.Run(ctx) })
+	group.Go(func() error { return keeping.Run(ctx) })
 	group.Go(func() error { return announcer.Run(ctx) })
 	group.Go(func() error { return heart.Run(ctx) })
 	return group.Wait()
@@ -127,7 +133,7 @@ func Audit(ctx context.Context, s Settings) error {
 		return err
 	}
 	defer a.conn.Close() //nolint:errcheck // nothing was left unwritten
-	if err := store.MigrateWhenThere(ctx, s.ClickHouseURL, a.log); err != nil {
+	if err := store.MigrateWhenThere(ctx, s.Address(), a.log); err != nil {
 		return err
 	}
 	result, err := a.aggregator.Audit(ctx)

@@ -18,6 +18,7 @@ import (
 	"gapwatch/services/internal/gap"
 	"gapwatch/services/internal/heartbeat"
 	"gapwatch/services/internal/reporting"
+	"gapwatch/services/internal/retention"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
@@ -144,6 +145,11 @@ func (s *System) startGap(_ context.Context, l *lifecycle, c *Config) error {
 		return err
 	}
 	l.run("heartbeat", heart.Run)
+	keeping, err := retention.New(retention.Config{ClickHouse: config.ClickHouse, Programmes: c.Programmes, Log: config.Log, Registry: config.Registry})
+	if err != nil {
+		return err
+	}
+	l.run("retention", keeping.Run)
 	return nil
 }
 

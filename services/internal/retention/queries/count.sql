@@ -1,0 +1,1 @@
+SELECT count() FROM prevention.events WHERE programme = @programme AND season = @season AND day <= toDate32(@until)

@@ -1,0 +1,1 @@
+ALTER TABLE prevention.uptake_cells DROP PARTITION (@programme, @season)

@@ -1,0 +1,1 @@
+ALTER TABLE prevention.removing DROP PARTITION @run
