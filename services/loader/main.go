@@ -54,10 +54,10 @@ func run(ctx context.Context, env environment, paths []string, stdout, stderr io
 	if err != nil {
 		return fmt.Errorf("%w\nnothing was loaded", err)
 	}
-	if err := store.Migrate(ctx, env.ClickHouseURL); err != nil {
+	if err := store.Migrate(ctx, env.Address()); err != nil {
 		return err
 	}
-	conn, err := store.Open(env.ClickHouseURL)
+	conn, err := store.Open(env.Address())
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func Connect(s Settings, tel *telemetry.Telemetry, logger *slog.Logger) (c *Coll
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := store.Open(s.ClickHouseURL)
+	conn, err := store.Open(s.Address())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,7 +63,7 @@ func Connect(s Settings, tel *telemetry.Telemetry, logger *slog.Logger) (c *Coll
 	config := s.Tuning.Config()
 	config.JetStream, config.ClickHouse, config.Programmes, config.Telemetry, config.Logger = js, conn, programmes, tel, logger
 	config.Streams = s.Streams.Options()
-	config.Prepare = func(ctx context.Context) error { return store.Migrate(ctx, s.ClickHouseURL) }
+	config.Prepare = func(ctx context.Context) error { return store.Migrate(ctx, s.Address()) }
 	c, err = New(config)
 	if err != nil {
 		closeAll()

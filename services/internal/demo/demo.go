@@ -21,6 +21,7 @@ import (
 	"gapwatch/services/internal/simulate"
 	"gapwatch/services/internal/simulate/feed"
 	"gapwatch/services/internal/standalone"
+	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
 )
 
@@ -54,7 +55,7 @@ func Show(ctx context.Context, config standalone.Config, o Options) error {
 	filled.Store(mark.Complete)
 	config.Gap.Settle, config.Gap.Hold = -1, func() bool { return !filled.Load() }
 	err = standalone.Run(ctx, config, func(ctx context.Context, s *standalone.System) error {
-		say(o.Progress, "NATS is on %s, ClickHouse on %s, metrics and health on %s; logs are in %s", s.NATSURL, s.ClickHouseURL, s.MetricsURL, LogFile(config.Folder))
+		say(o.Progress, "NATS is on %s, ClickHouse on %s, metrics and health on %s; logs are in %s", s.NATSURL, store.Redacted(s.ClickHouseURL), s.MetricsURL, LogFile(config.Folder))
 		if s.IntakeURL != "" {
 			say(o.Progress, "intake is on %s; README (\"For senders\") says how to send, with the token in %s", s.IntakeURL, standalone.TokenFile(config.Folder))
 		}

@@ -33,7 +33,7 @@ var ErrPromise = errors.New("the reader's limits do not hold")
 // Check tries everything as the reader, after asking as the writer what there is, and writes a line for each attempt. It
 // needs a migrated schema and changes nothing: what would change something is tried only if the reader has no right to. The error is [ErrPromise], or says what could not be asked.
 func Check(ctx context.Context, s Settings, out io.Writer) error {
-	writer, err := store.Open(s.ClickHouseURL)
+	writer, err := store.Open(s.Address())
 	if err != nil {
 		return err
 	}

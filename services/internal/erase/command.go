@@ -63,7 +63,7 @@ func Command(ctx context.Context, s Settings, args []string, in io.Reader, out i
 	if err != nil {
 		return err
 	}
-	if c.ClickHouse, err = store.Open(s.ClickHouseURL); err != nil {
+	if c.ClickHouse, err = store.Open(s.Address()); err != nil {
 		return err
 	}
 	defer c.ClickHouse.Close() //nolint:errcheck // everything was confirmed

@@ -20,6 +20,7 @@ var Names = []Name{
 	{"GAPWATCH_STREAM_GAP_BYTES", "size at which verdicts are refused and wait, -1 for no limit"},
 	{"GAPWATCH_STREAM_REPLICAS", "copies of each stream in a NATS cluster: 1, 3 or 5"},
 	{"GAPWATCH_CLICKHOUSE_URL", "where ClickHouse is: http://user:password@host:8123 or https://..."},
+	{"GAPWATCH_CLICKHOUSE_CA", "path of a PEM file with the authorities that ClickHouse's certificate is checked against"},
 	{"GAPWATCH_PROGRAMMES", "path of the programme file; empty for the built-in one"},
 	{"GAPWATCH_METRICS_LISTEN", "host:port for metrics and health"},
 	{"GAPWATCH_LOG", "text or json"},

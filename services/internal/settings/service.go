@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
 )
 
@@ -67,7 +68,11 @@ func (s Streams) Options() stream.Options {
 // ClickHouse is where a service finds ClickHouse. Embed it.
 type ClickHouse struct {
 	ClickHouseURL string `envconfig:"GAPWATCH_CLICKHOUSE_URL" default:"http://127.0.0.1:8123" required:"true"`
+	ClickHouseCA  string `envconfig:"GAPWATCH_CLICKHOUSE_CA"`
 }
+
+// Address is these settings for package store.
+func (c ClickHouse) Address() string { return store.WithCA(c.ClickHouseURL, c.ClickHouseCA) }
 
 // Programmes is which programmes a service knows. Embed it.
 type Programmes struct {

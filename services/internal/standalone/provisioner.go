@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gapwatch/services/internal/provision"
+	"gapwatch/services/internal/store"
 )
 
 // startProvisioner keeps a Grafana as Gapwatch wants it, where one is set. A Grafana that is away or refuses us stops
@@ -12,7 +13,7 @@ func (s *System) startProvisioner(_ context.Context, l *lifecycle, c *Config) er
 	if c.Provisioner == nil {
 		return nil
 	}
-	config, err := c.Provisioner(s.ClickHouseURL)
+	config, err := c.Provisioner(store.WithoutCA(s.ClickHouseURL))
 	if err != nil {
 		return err
 	}

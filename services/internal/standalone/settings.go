@@ -13,6 +13,7 @@ import (
 	"gapwatch/services/internal/provision"
 	"gapwatch/services/internal/rollup"
 	"gapwatch/services/internal/settings"
+	"gapwatch/services/internal/store"
 )
 
 // Settings are what environment variables say about a standalone Gapwatch.
@@ -32,6 +33,7 @@ type Settings struct {
 	NATSSyncAlways   bool   `envconfig:"GAPWATCH_NATS_SYNC_ALWAYS" default:"true"`
 	ClickHouseListen string `envconfig:"GAPWATCH_CLICKHOUSE_LISTEN" default:"127.0.0.1:8123" required:"true"`
 	ClickHouseURL    string `envconfig:"GAPWATCH_CLICKHOUSE_URL"` // a server to use instead of the engine; empty for the engine
+	ClickHouseCA     string `envconfig:"GAPWATCH_CLICKHOUSE_CA"`
 }
 
 // AggregatorSettings is rollup.Settings under a name by which it can be embedded beside other settings.
@@ -46,7 +48,7 @@ type ProvisionerSettings = provision.Settings
 // Config is the configuration that the settings say, with logs written to logs. An error names the variable: stop at start.
 func (s Settings) Config(logs io.Writer) (c Config, err error) {
 	c = Config{
-		Folder: s.Data, ClickHouseURL: s.ClickHouseURL, SyncAlways: s.NATSSyncAlways,
+		Folder: s.Data, ClickHouseURL: store.WithCA(s.ClickHouseURL, s.ClickHouseCA), SyncAlways: s.NATSSyncAlways,
 		NATSListen: s.NATSListen, ClickHouseListen: s.ClickHouseListen, MetricsListen: s.MetricsListen,
 		EngineStderr: logs, Streams: s.Streams.Options(), Source: s.Source, Collector: s.Tuning.Config(),
 		Intake: s.IntakeAccess, IntakeTuning: s.IntakeTuning,
@@ -89,7 +91,7 @@ func Serve(ctx context.Context, s Settings, logs io.Writer) error {
 		return err
 	}
 	return Run(ctx, c, func(ctx context.Context, system *System) error {
-		c.Logger.Info("Gapwatch is ready", "nats", system.NATSURL, "clickhouse", system.ClickHouseURL, "metrics", system.MetricsURL, "intake", system.IntakeURL, "data", c.Folder)
+		c.Logger.Info("Gapwatch is ready", "nats", system.NATSURL, "clickhouse", store.Redacted(system.ClickHouseURL), "metrics", system.MetricsURL, "intake", system.IntakeURL, "data", c.Folder)
 		<-ctx.Done()
 		return nil
 	})

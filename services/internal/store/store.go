@@ -4,6 +4,7 @@ package store
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -26,21 +28,45 @@ import (
 
 // Options reads a ClickHouse address: http://user:password@host:8123 or https://... Gapwatch speaks ClickHouse's HTTP
 // protocol everywhere: the embedded engine has no other, and one protocol is tested once. Time-outs and settings of the
-// driver may be given as query parameters, as in its own DSN.
+// driver may be given as query parameters, as in its own DSN, and so may the authorities to trust: see [WithCA]. Errors
+// repeat neither address nor password.
 func Options(address string) (*clickhouse.Options, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("ClickHouse address: %w", errors.Unwrap(err)) // the outer error repeats the password
+		return nil, errAddress
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("ClickHouse address: scheme %q is not http or https", u.Scheme)
+		return nil, errors.New("ClickHouse address: its scheme is not http or https")
 	}
-	opts, err := clickhouse.ParseDSN(address)
+	query := u.Query()
+	ca := query.Get(caParameter)
+	query.Del(caParameter)
+	if u.Scheme == "https" {
+		query.Set("secure", "true") // the driver takes no https without it
+	}
+	u.RawQuery = query.Encode()
+	opts, err := clickhouse.ParseDSN(u.String())
+	if password, _ := u.User.Password(); err != nil && password != "" && strings.Contains(err.Error(), password) {
+		return nil, errAddress
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ClickHouse address: %w", err)
 	}
-	if u.Scheme == "https" && opts.TLS == nil {
-		opts.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	if u.Scheme == "https" {
+		opts.TLS.MinVersion = tls.VersionTLS12
+	}
+	if ca != "" {
+		if u.Scheme != "https" {
+			return nil, errors.New("ClickHouse address: there are authorities to check a certificate against (GAPWATCH_CLICKHOUSE_CA), but it is not https")
+		}
+		text, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, fmt.Errorf("GAPWATCH_CLICKHOUSE_CA: %w", err)
+		}
+		opts.TLS.RootCAs = x509.NewCertPool()
+		if !opts.TLS.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("GAPWATCH_CLICKHOUSE_CA: %s holds no certificate (PEM)", ca)
+		}
 	}
 	if opts.Auth.Username == "" {
 		opts.Auth.Username = "default"
@@ -50,6 +76,38 @@ func Options(address string) (*clickhouse.Options, error) {
 		opts.ReadTimeout = 5 * time.Minute
 	}
 	return opts, nil
+}
+
+var errAddress = errors.New("ClickHouse address: must be http://user:password@host:8123 or https://..., with what is special in user and password percent-encoded")
+
+// caParameter is the query parameter of an address that names a file of authorities.
+const caParameter = "gapwatch_ca"
+
+// WithCA is an address whose certificate is checked against the authorities of a PEM file; an empty path means the system's.
+func WithCA(address, path string) string {
+	if path == "" {
+		return address
+	}
+	join := "?"
+	if strings.Contains(address, "?") {
+		join = "&"
+	}
+	return address + join + caParameter + "=" + url.QueryEscape(path)
+}
+
+// WithoutCA is an address as others than Gapwatch take it.
+func WithoutCA(address string) string {
+	before, _, _ := strings.Cut(address, caParameter+"=")
+	return strings.TrimRight(before, "?&")
+}
+
+// Redacted is an address fit for a log: without user, password and parameters.
+func Redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(not an address)"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // Open connects to ClickHouse; it does not wait for an answer.
