@@ -1,8 +1,10 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -58,6 +60,9 @@ func Connect(o ConnectOptions) (*nats.Conn, jetstream.JetStream, error) {
 		options = append(options, nats.ClientCert(o.Certificate, o.Key))
 	}
 	nc, err := nats.Connect(o.URL, options...)
+	if wrong := (*url.Error)(nil); errors.As(err, &wrong) { // it repeats the address with the password
+		return nil, nil, errors.New("connect to NATS: the address must be nats://user:password@host:4222 or tls://..., with what is special in user and password percent-encoded")
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to NATS: %w", err)
 	}
