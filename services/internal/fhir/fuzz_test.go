@@ -155,7 +155,7 @@ func checkProblem(t *testing.T, r rules, p *admit.Problem) {
 // names are the names of elements that a path may have.
 var names = func() map[string]bool {
 	all := map[string]bool{"Bundle": true, "entry": true, "resource": true, "resourceType": true, "fullUrl": true, "request": true, "response": true,
-		"method": true, "url": true, "lastModified": true, "type": true, "timestamp": true, "": true}
+		"method": true, "url": true, "lastModified": true, "type": true, "timestamp": true}
 	seen := map[reflect.Type]bool{}
 	var add func(t reflect.Type)
 	add = func(t reflect.Type) {

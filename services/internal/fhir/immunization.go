@@ -24,6 +24,8 @@ func (r *reader) immunization(in *immunization) (sub admit.Submission, problem *
 		}
 	}
 	sub.Type = event.TypeVaccination
+	r.places.occurred, r.places.checks, r.places.procedures = "occurrenceDateTime", "vaccineCode", "extension"
+	r.places.diseases, r.places.dose = "protocolApplied", "protocolApplied"
 	if sub.Source, sub.Record, problem = r.identify("Immunization", in.ID, in.Identifier); problem != nil {
 		return sub, problem
 	}
@@ -74,7 +76,6 @@ func (r *reader) immunization(in *immunization) (sub admit.Submission, problem *
 
 // given reads what was given and when.
 func (r *reader) given(sub *admit.Submission, in *immunization) (problem *admit.Problem) {
-	r.places.occurred = "occurrenceDateTime"
 	sub.OccurredAt = in.OccurrenceDateTime
 	day, ok := dateTime(in.OccurrenceDateTime)
 	switch {
@@ -89,9 +90,6 @@ func (r *reader) given(sub *admit.Submission, in *immunization) (problem *admit.
 	case !day:
 		return bad(string(event.BadDay), "occurrenceDateTime", "must say the day")
 	}
-
-	r.places.checks = "vaccineCode"
-	r.places.procedures = "extension"
 	for i, x := range in.Extension {
 		if x.URL != procedureExtension {
 			continue
@@ -118,8 +116,6 @@ func (r *reader) given(sub *admit.Submission, in *immunization) (problem *admit.
 // protocols reads against what it was given and the dose. A record without a dose number, or with a text for one, counts as one
 // whose dose is not said.
 func (r *reader) protocols(sub *admit.Submission, list []protocol) (problem *admit.Problem) {
-	r.places.diseases = "protocolApplied"
-	r.places.dose = "protocolApplied"
 	var doses []uint8
 	for i, p := range list {
 		at := index("protocolApplied", i)

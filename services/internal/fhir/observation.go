@@ -44,6 +44,7 @@ func (r *reader) observation(in *observation) (sub admit.Submission, problem *ad
 		return sub, bad(admit.OldFHIR, "context", "must not be there: it is not of FHIR R4, where encounter says it")
 	}
 	sub.Type = event.TypeHealthCheck
+	r.places.checks = "code"
 	if sub.Source, sub.Record, problem = r.identify("Observation", in.ID, in.Identifier); problem != nil {
 		return sub, problem
 	}
@@ -154,7 +155,6 @@ func (r *reader) done(in *observation) (string, *admit.Problem) {
 
 // checked reads what was checked, and whether it came to a result.
 func (r *reader) checked(sub *admit.Submission, in *observation) (problem *admit.Problem) {
-	r.places.checks = "code"
 	if in.Code == nil {
 		return missing("code", "must be there")
 	}

@@ -33,7 +33,7 @@ func TestPage(t *testing.T) {
 		t.Errorf("%d rows", rows)
 	}
 	passed := map[string]bool{ // within what is named, or looked at for its type only
-		"": true, "use": true, "system": true, "value": true, "coding": true, "reference": true, "type": true, "versionId": true, "lastUpdated": true,
+		"use": true, "system": true, "value": true, "coding": true, "reference": true, "type": true, "versionId": true, "lastUpdated": true,
 		"url": true, "valueCodeableConcept": true, "start": true, "end": true, "valueQuantity": true, "valueInteger": true, "function": true, "actor": true,
 		"link": true, "active": true, "gender": true, "organization": true, "providedBy": true, "primarySource": true, "lotNumber": true,
 		"expirationDate": true, "doseQuantity": true, "reported": true, "explanation": true, "practitioner": true, "related": true, "context": true,

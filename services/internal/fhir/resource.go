@@ -33,7 +33,9 @@ type places struct {
 }
 
 // where is [admit.Submission.Where].
-func (p *places) where(part string) string {
+func (p *places) where(part string) string { return named(p.at(part)) }
+
+func (p *places) at(part string) string {
 	switch part {
 	case "Source":
 		return p.source
@@ -68,7 +70,7 @@ func (p *places) where(part string) string {
 	case "Provider":
 		return p.provider
 	}
-	return whole
+	return ""
 }
 
 var byteOrderMark = []byte("\uFEFF")

@@ -222,6 +222,9 @@ func TestImmunizationSays(t *testing.T) {
 			func(s admit.Submission) string {
 				return differ(say(s.Status, s.Procedures, s.Dose, s.OccurredAt, s.BirthDate, s.NHSNumber), "entered-in-error [] 0   9990000018")
 			}},
+		{"retraction says where things stand", []string{status, `"status": "entered-in-error"`, occurred, "2026"}, func(s admit.Submission) string {
+			return differ(say(s.Where("OccurredAt"), s.Where("Programme"), s.Where("Dose"), s.Where("Procedures"), s.Where("nothing")), "occurrenceDateTime vaccineCode protocolApplied extension resource")
+		}},
 		{"subpotent", []string{status, status + `, "isSubpotent": true`}, func(s admit.Submission) string {
 			return differ(say(s.Subpotent, s.Why), "true isSubpotent is true")
 		}},
