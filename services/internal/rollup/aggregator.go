@@ -107,7 +107,7 @@ type Aggregator struct {
 	handled      Position   // the watermark last seen
 	links        links
 	linksUpTo    Position
-	left         map[event.RecordID]home // records that changed hands, as of leftAt: many programmes ask in one tick
+	left         *left // records that changed hands, as of leftAt: many programmes ask in one tick
 	leftAt       Position
 	shared       map[event.RecordID]struct{} // at least all records that changed hands, as of sharedUpTo: few, 40 bytes each
 	sharedUpTo   Position

@@ -123,10 +123,7 @@ func (a *Aggregator) compact(ctx context.Context, programme string, extents map[
 			return fmt.Errorf("remove outdated cells: %w", err)
 		}
 	}
-	needed := uint64(0)
-	if err := counted.each(nil, func(Cell, Counts) error { needed++; return nil }); err != nil {
-		return err
-	}
+	needed := counted.cells()
 	if kept < 2*needed+10_000 {
 		return nil
 	}

@@ -296,11 +296,14 @@ func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed
 	if err := a.checkpoint("cells"); err != nil {
 		return nil, err
 	}
-	var block cellBlock
-	for _, c := range cells {
-		block.add(c, values[c])
-	}
-	return publications, a.insertBlock(ctx, b.programme.ID, id, &block)
+	return publications, a.insert(ctx, b.programme.ID, id, func(add func(Cell, Counts) error) error {
+		for _, c := range cells {
+			if err := add(c, values[c]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // values are the stored counts of some cells as published.

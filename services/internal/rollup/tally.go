@@ -4,15 +4,15 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math/bits"
+	"math"
 	"slices"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/uptake"
 )
 
-// tally counts everybody of a programme. It holds eight bytes for each cell, day and column that is not 0, however many
-// people are in it, and numbers instead of names, so that counting one is cheap.
+// tally counts everybody of a programme. It holds two bytes for each cell, column and day of a month in which anybody was
+// counted, however many people, and numbers instead of names, so that counting one is cheap.
 type tally struct {
 	areas   ground
 	texts   *codes
@@ -25,7 +25,9 @@ type tally struct {
 	corners numbering[corner]
 	hoods   numbering[string]
 
-	log, spare []uint64 // counts that are not in their series yet: the series above, the entry's at below
+	pages [][]page         // pagesAtOnce in each but the last
+	taken uint32           // pages
+	full  map[place]uint32 // how often a count has begun again at 0
 }
 
 // corner is a place, system and quintile: what all levels share.
@@ -71,95 +73,28 @@ func (k seriesKey) packed() uint64 {
 // series are the counts of one cell over the days.
 type series struct {
 	key     seriesKey
-	entries []entry // in order of at, each at most once
-	matched int     // days found stored with the same counts
+	columns [4]days
+	matched int // days found stored with the same counts
 }
 
-// entry is one count of a series: at is a day and a column, of two bits.
-type entry struct{ at, n uint32 }
-
-// logCounts is how many counts wait until they are folded in: few enough for little memory, many enough that folding
-// costs little a count.
-const logCounts = 2_000_000
-
-// fold adds counts of one series, one for each element and sorted, to the entries.
-func (s *series) fold(counts []uint64) {
-	distinct := 1
-	for i := 1; i < len(counts); i++ {
-		if counts[i] != counts[i-1] {
-			distinct++
-		}
-	}
-	// From the back, so that the entries move within their own slice; then close the space that known ones left.
-	old := len(s.entries)
-	s.entries = slices.Grow(s.entries, distinct)[:old+distinct]
-	to, from := len(s.entries), old
-	for i := len(counts); i > 0; {
-		at, n := uint32(counts[i-1]), uint32(0)
-		for ; i > 0 && uint32(counts[i-1]) == at; i-- {
-			n++
-		}
-		for ; from > 0 && s.entries[from-1].at > at; from-- {
-			to--
-			s.entries[to] = s.entries[from-1]
-		}
-		if from > 0 && s.entries[from-1].at == at {
-			n += s.entries[from-1].n
-			from--
-		}
-		to--
-		s.entries[to] = entry{at, n}
-	}
-	if from < to {
-		s.entries = append(s.entries[:from], s.entries[to:]...)
-	}
+// days are one column of a series: the numbers of its pages, 0 = nobody was counted on any of their days.
+type days struct {
+	first uint32 // pageDays times this is the first page's first day
+	pages []uint32
 }
 
-// fold brings what is in the log into the series.
-func (t *tally) fold() {
-	t.spare = slices.Grow(t.spare[:0], len(t.log))[:len(t.log)]
-	t.log, t.spare = sortNumbers(t.log, t.spare)
-	for from := 0; from < len(t.log); {
-		of, to := t.log[from]>>32, from+1
-		for to < len(t.log) && t.log[to]>>32 == of {
-			to++
-		}
-		t.series[of].fold(t.log[from:to])
-		from = to
-	}
-	t.log = t.log[:0]
-}
+// page holds the counts of pageDays days, on one line of the processor's cache.
+type page [pageDays]uint16
 
-// sortNumbers sorts some numbers with the help of another slice as long, and returns the two, the sorted one first. It
-// goes digit by digit from the least, which for millions is some times faster than comparing.
-func sortNumbers(some, spare []uint64) (sorted, other []uint64) {
-	const digit = 11
-	differ := uint64(0)
-	for _, n := range some {
-		differ |= n ^ some[0]
-	}
-	for shift := uint(0); differ>>shift != 0; shift += digit {
-		shift += uint(bits.TrailingZeros64(differ >> shift))
-		var starts [1 << digit]uint32
-		for _, n := range some {
-			starts[n>>shift&(1<<digit-1)]++
-		}
-		at := uint32(0)
-		for i, n := range starts {
-			starts[i] = at
-			at += n
-		}
-		for _, n := range some {
-			to := &starts[n>>shift&(1<<digit-1)]
-			spare[*to] = n
-			*to++
-		}
-		some, spare = spare, some
-	}
-	return some, spare
-}
+const pageDays = 32
 
-// The columns of an entry.
+// place is a count of a page: the number of the page, and the day in it.
+type place struct{ page, day uint32 }
+
+// pagesAtOnce is how many pages are made at once: growing never copies one.
+const pagesAtOnce = 4096
+
+// The columns of a series.
 const (
 	newly = iota
 	lapsed
@@ -168,7 +103,7 @@ const (
 )
 
 func newTally(areas ground, texts *codes) *tally {
-	return &tally{areas: areas, texts: texts}
+	return &tally{areas: areas, texts: texts, full: map[place]uint32{}}
 }
 
 // numbering gives each of a few values a number.
@@ -236,14 +171,78 @@ func (t *tally) count(ch numbered, from, to group) {
 			}
 		}
 	}
-	if len(t.log) >= logCounts {
-		t.fold()
+}
+
+// note counts one person.
+func (t *tally) note(series, day, column uint32) {
+	in := &t.series[series].columns[column]
+	number := uint32(0)
+	if i := day/pageDays - in.first; i < uint32(len(in.pages)) {
+		number = in.pages[i]
+	}
+	if number == 0 {
+		number = t.pageFor(in, day/pageDays)
+	}
+	n := &t.pages[number/pagesAtOnce][number%pagesAtOnce][day%pageDays]
+	if *n++; *n == 0 {
+		t.full[place{number, day % pageDays}]++
 	}
 }
 
-// note writes one count down.
-func (t *tally) note(series, day uint32, column uint8) {
-	t.log = append(t.log, uint64(series)<<32|uint64(day)<<2|uint64(column))
+// pageFor gives a column of a series one more page.
+func (t *tally) pageFor(in *days, at uint32) uint32 {
+	switch {
+	case len(in.pages) == 0:
+		in.first, in.pages = at, make([]uint32, 1, 8)
+	case at < in.first:
+		in.pages = slices.Insert(in.pages, 0, make([]uint32, in.first-at)...)
+		in.first = at
+	default:
+		in.pages = append(in.pages, make([]uint32, max(0, int(at-in.first)+1-len(in.pages)))...)
+	}
+	t.taken++ // the first one stays empty: its number stands for none
+	if int(t.taken/pagesAtOnce) >= len(t.pages) {
+		t.pages = append(t.pages, make([]page, pagesAtOnce))
+	}
+	in.pages[at-in.first] = t.taken
+	return t.taken
+}
+
+// at is how many people were counted on a day.
+func (t *tally) at(in *days, day uint32) int64 {
+	i := day/pageDays - in.first
+	if i >= uint32(len(in.pages)) || in.pages[i] == 0 {
+		return 0
+	}
+	number := in.pages[i]
+	n := int64(t.pages[number/pagesAtOnce][number%pagesAtOnce][day%pageDays])
+	if len(t.full) > 0 {
+		n += int64(t.full[place{number, day % pageDays}]) << 16
+	}
+	return n
+}
+
+// on are the counts of a series on a day.
+func (t *tally) on(s *series, day uint32) Counts {
+	return Counts{t.at(&s.columns[newly], day), t.at(&s.columns[lapsed], day), t.at(&s.columns[movedIn], day), t.at(&s.columns[movedOut], day)}
+}
+
+// eachDay calls do with every day of a series on which anybody was counted.
+func (t *tally) eachDay(s *series, do func(day uint32, n Counts) error) error {
+	first, end := uint32(math.MaxUint32), uint32(0)
+	for i := range s.columns {
+		if in := &s.columns[i]; len(in.pages) > 0 {
+			first, end = min(first, in.first), max(end, in.first+uint32(len(in.pages)))
+		}
+	}
+	for day := first * pageDays; first < end && day < end*pageDays; day++ {
+		if n := t.on(s, day); n != (Counts{}) {
+			if err := do(day, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // seriesOf are the series that a group counts in, one for each level.
@@ -307,21 +306,21 @@ func (t *tally) code(k seriesKey) string {
 	return string(rune(k.code))
 }
 
-// finish must be called after the last count and before anything is read.
+// finish must be called after the last count.
 func (t *tally) finish() error {
-	t.fold()
-	t.log, t.spare = nil, nil
 	if len(t.corners.values) >= 1<<25 || len(t.hoods.values) >= 1<<26 || len(t.codes.values) >= 1<<26 {
 		return errors.New("more areas than can be counted")
 	}
 	return nil
 }
 
-// inOrder are the series in the order of the table, so that ClickHouse need not sort what is written.
-func (t *tally) inOrder() []int32 {
-	order := make([]int32, len(t.series))
-	for i := range order {
-		order[i] = int32(i)
+// inOrder are the series of some slices in the order of the table, so that ClickHouse need not sort what is written.
+func (t *tally) inOrder(wanted func(slice) bool) []int32 {
+	var order []int32
+	for i := range t.series {
+		if wanted(t.slice(t.series[i].key)) {
+			order = append(order, int32(i))
+		}
 	}
 	slices.SortFunc(order, func(i, j int32) int {
 		a, b := t.series[i].key, t.series[j].key
@@ -337,46 +336,54 @@ func (t *tally) slice(k seriesKey) slice {
 	return slice{t.seasons.values[k.season], t.corners.values[k.corner].place}
 }
 
-// each calls do with every cell of some slices that has counts, day after day.
-func (t *tally) each(wanted func(slice) bool, do func(Cell, Counts) error) error {
-	for _, i := range t.inOrder() {
-		s := &t.series[i]
-		if wanted != nil && !wanted(t.slice(s.key)) {
-			continue
+// cut divides series into stretches that have at most so many cells, or are a single one.
+func (t *tally) cut(order []int32, cells int) [][]int32 {
+	var stretches [][]int32
+	for i, sum := 0, 0; i < len(order); i++ {
+		days := 0 // at most
+		for _, in := range t.series[order[i]].columns {
+			days += len(in.pages) * pageDays
 		}
+		if i == 0 || sum+days > cells {
+			stretches, sum = append(stretches, nil), 0
+		}
+		last := &stretches[len(stretches)-1]
+		*last, sum = append(*last, order[i]), sum+days
+	}
+	return stretches
+}
+
+// each calls do with every cell of some series that has counts, day after day.
+func (t *tally) each(some []int32, do func(Cell, Counts) error) error {
+	for _, i := range some {
+		s := &t.series[i]
 		at := t.corners.values[s.key.corner]
 		c := Cell{Season: t.seasons.values[s.key.season], Place: at.place, System: at.system, Quintile: at.quintile, Level: levels[s.key.level]}
 		c.Code = t.code(s.key)
-		for rest := s.entries; len(rest) > 0; {
-			day := rest[0].at >> 2
+		if err := t.eachDay(s, func(day uint32, n Counts) error {
 			c.Day = calendar.Day(day)
-			if err := do(c, take(&rest, day)); err != nil {
-				return err
-			}
+			return do(c, n)
+		}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// take counts the entries of a day off the front.
-func take(entries *[]entry, day uint32) Counts {
-	var n Counts
-	rest := *entries
-	for len(rest) > 0 && rest[0].at>>2 == day {
-		switch count := int64(rest[0].n); rest[0].at & 3 {
-		case newly:
-			n.Newly = count
-		case lapsed:
-			n.Lapsed = count
-		case movedIn:
-			n.MovedIn = count
-		case movedOut:
-			n.MovedOut = count
-		}
-		rest = rest[1:]
+// cells is how many cells have counts.
+func (t *tally) cells() uint64 {
+	cells := uint64(0)
+	for i := range t.series {
+		cells += uint64(t.days(&t.series[i]))
 	}
-	*entries = rest
-	return n
+	return cells
+}
+
+// days is on how many days anybody was counted in a series.
+func (t *tally) days(s *series) int {
+	days := 0
+	_ = t.eachDay(s, func(uint32, Counts) error { days++; return nil }) // it has no error
+	return days
 }
 
 // comparison is what a full recompute finds about what is stored.
@@ -388,13 +395,9 @@ type comparison struct {
 // matches compares one stored cell and remembers that it was stored.
 func (t *tally) matches(c Cell, stored Counts, result *comparison) {
 	result.compared++
-	if s := t.find(c); s != nil {
-		i, _ := slices.BinarySearchFunc(s.entries, uint32(c.Day)<<2, func(e entry, at uint32) int { return cmp.Compare(e.at, at) })
-		rest := s.entries[i:]
-		if take(&rest, uint32(c.Day)) == stored {
-			s.matched++
-			return
-		}
+	if s := t.find(c); s != nil && t.on(s, uint32(c.Day)) == stored {
+		s.matched++
+		return
 	}
 	result.wrong++
 	result.changed[c.slice()] = true
@@ -429,11 +432,7 @@ func (t *tally) find(c Cell) *series {
 func (t *tally) missing(result *comparison) {
 	for i := range t.series {
 		s := &t.series[i]
-		days := 0
-		for rest := s.entries; len(rest) > 0; days++ {
-			take(&rest, rest[0].at>>2)
-		}
-		if days > s.matched {
+		if days := t.days(s); days > s.matched {
 			result.wrong += days - s.matched
 			result.changed[t.slice(s.key)] = true
 		}

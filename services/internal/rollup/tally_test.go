@@ -1,49 +1,58 @@
 package rollup
 
 import (
-	"cmp"
 	"math/rand/v2"
-	"slices"
 	"testing"
 )
 
-// However the counts of a series are folded, it holds each of them once, in order.
+// In whatever order days are counted, near ones and far ones, each is found with its counts, once and in order.
 func TestASeriesHoldsWhatWasCounted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		counted := tally{series: make([]series, 3)}
-		want := map[uint32]uint32{}
+		counted := newTally(ground{}, nil)
+		counted.series = make([]series, 3)
+		want := map[uint32]*[4]int64{}
 		for range rng.IntN(1000) {
-			at := uint32(rng.IntN(1 + rng.IntN(300)))
-			want[at]++
-			counted.log = append(counted.log, 1<<32|uint64(at), uint64(rng.IntN(2))*2<<32|rng.Uint64N(1<<17))
-			if rng.IntN(40) == 0 {
-				counted.fold()
+			day, column := 20_000+uint32(rng.IntN(1+rng.IntN(300))), uint32(rng.IntN(4))
+			if rng.IntN(10) == 0 {
+				day -= uint32(rng.IntN(20_000))
 			}
-		}
-		counted.fold()
-		s := counted.series[1]
-		if !slices.IsSortedFunc(s.entries, func(a, b entry) int { return cmp.Compare(a.at, b.at) }) || len(s.entries) != len(want) {
-			t.Fatalf("%d entries, %d wanted: %v", len(s.entries), len(want), s.entries)
-		}
-		for _, e := range s.entries {
-			if want[e.at] != e.n {
-				t.Fatalf("%d was counted %d times, not %d", e.at, want[e.at], e.n)
+			if want[day] == nil {
+				want[day] = &[4]int64{}
 			}
+			want[day][column]++
+			counted.note(1, day, column)
+			counted.note(uint32(rng.IntN(2))*2, uint32(rng.IntN(30_000)), uint32(rng.IntN(4)))
+		}
+		last := int64(-1)
+		if err := counted.eachDay(&counted.series[1], func(day uint32, n Counts) error {
+			if int64(day) <= last {
+				t.Errorf("day %d comes after %d", day, last)
+			}
+			last = int64(day)
+			if w := want[day]; w == nil || n != (Counts{w[newly], w[lapsed], w[movedIn], w[movedOut]}) {
+				t.Errorf("day %d has %v, not %v", day, n, w)
+			}
+			delete(want, day)
+			return nil
+		}); err != nil || len(want) > 0 {
+			t.Fatal(err, want)
 		}
 	}
 }
 
-func TestNumbersAreSorted(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for range 200 {
-		some := make([]uint64, rng.IntN(2000))
-		for i := range some {
-			some[i] = rng.Uint64() >> rng.UintN(64)
-		}
-		want := slices.Sorted(slices.Values(some))
-		if got, _ := sortNumbers(some, make([]uint64, len(some))); !slices.Equal(got, want) {
-			t.Fatalf("%v, not %v", got, want)
+// More people than one number of a page holds.
+func TestACountBeginsAgainAt0AndIsNotLost(t *testing.T) {
+	counted := newTally(ground{}, nil)
+	counted.series = make([]series, 1)
+	const people = 3<<16 + 5
+	for range people {
+		counted.note(0, 20_000, movedIn)
+	}
+	counted.note(0, 20_001, movedIn)
+	for day, want := range map[uint32]Counts{19_999: {}, 20_000: {MovedIn: people}, 20_001: {MovedIn: 1}} {
+		if got := counted.on(&counted.series[0], day); got != want {
+			t.Errorf("day %d: %v, not %v", day, got, want)
 		}
 	}
 }

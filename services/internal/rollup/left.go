@@ -1,0 +1,131 @@
+package rollup
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+
+	chproto "github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/go-faster/city"
+	"github.com/google/uuid"
+
+	"gapwatch/services/internal/event"
+)
+
+// left are the records that more than one person or programme holds versions of, with the home of the newest: only that
+// counts.
+type left struct {
+	homes []home  // the first one is not used
+	first numbers // of the homes of each record, by half of its id
+	bits  []uint64
+}
+
+// home is where the newest version of a record is.
+type home struct {
+	record, person uuid.UUID
+	programme      uint64 // hash
+	next           uint32 // the next one with the same half of the id, 0 = none
+}
+
+// leftBits is the width of a number that most records which never changed hands are known by at once.
+const leftBits = 22
+
+func newLeft() *left {
+	return &left{homes: make([]home, 1), bits: make([]uint64, 1<<leftBits/64)}
+}
+
+func (l *left) add(at home) {
+	half := binary.LittleEndian.Uint64(at.record[:])
+	at.next, _ = l.first.get(half)
+	l.first.set(half, uint32(len(l.homes)))
+	l.homes = append(l.homes, at)
+	l.bits[half>>(64-leftBits)/64] |= 1 << (half >> (64 - leftBits) % 64)
+}
+
+// has tells whether a record that a person holds in a programme has left for somebody or something else.
+func (l *left) has(record, person uuid.UUID, programme uint64) bool {
+	half := binary.LittleEndian.Uint64(record[:])
+	if l.bits[half>>(64-leftBits)/64]&(1<<(half>>(64-leftBits)%64)) == 0 {
+		return false
+	}
+	for i, _ := l.first.get(half); i != 0; i = l.homes[i].next {
+		if at := &l.homes[i]; at.record == record {
+			return at.person != person || at.programme != programme
+		}
+	}
+	return false
+}
+
+// programmeHash is what ClickHouse's cityHash64 makes of a programme's id.
+func programmeHash(id string) uint64 { return city.CH64([]byte(id)) }
+
+// versions is what versions.sql says of some records, column by column.
+type versions struct {
+	record, person chproto.ColUUID
+	programme      chproto.ColUInt64 // hash
+	micros         chproto.ColInt64
+	precedence     chproto.ColUInt64
+	sorted
+}
+
+// columns are those of versions.sql, in its order.
+func (v *versions) columns() []column {
+	return []column{columnOf(&v.record), columnOf(&v.person), columnOf(&v.programme), columnOf(&v.micros), columnOf(&v.precedence)}
+}
+
+func (v *versions) version(row uint32) event.Version {
+	return event.Version{Micros: v.micros[row], Precedence: v.precedence[row]}
+}
+
+// newest is the row of the newest of some versions of one record, and whether all have the same holder.
+func (v *versions) newest(rows []uint32) (newest uint32, oneHolder bool) {
+	newest, oneHolder = rows[0], true
+	for _, row := range rows[1:] {
+		oneHolder = oneHolder && v.person[row] == v.person[newest] && v.programme[row] == v.programme[newest]
+		if v.version(newest).Less(v.version(row)) {
+			newest = row
+		}
+	}
+	return newest, oneHolder
+}
+
+// leftRecords are the records that have changed hands up to a position. All versions of all records are looked through
+// here: grouping them by record takes ClickHouse longer than handing them over.
+func (a *Aggregator) leftRecords(ctx context.Context, to Position) (*left, error) {
+	if a.left != nil && a.leftAt == to {
+		return a.left, nil
+	}
+	var rows uint64
+	if err := a.each(ctx, "records", nil, func(r driver.Rows) error { return r.Scan(&rows) }); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex // of found and a.shared
+	found := newLeft()
+	portions := sync.Pool{New: func() any { return &versions{} }}
+	err := a.inPortions(ctx, rows/portionRows+1, func(ctx context.Context, i, of uint64) error {
+		some := portions.Get().(*versions)
+		defer portions.Put(some)
+		if err := a.readColumns(ctx, "versions", between(i, of, to), some.columns()); err != nil {
+			return err
+		}
+		some.sort(some.record, nil, i, of)
+		mu.Lock()
+		defer mu.Unlock()
+		return some.each(some.record, func(rows []uint32) error {
+			if row, oneHolder := some.newest(rows); !oneHolder {
+				found.add(home{record: some.record[row], person: some.person[row], programme: some.programme[row]})
+				a.shared[event.RecordID(some.record[row])] = struct{}{}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.left, a.leftAt = found, to
+	if to.After(a.sharedUpTo) {
+		a.sharedUpTo = to
+	}
+	return found, nil
+}
