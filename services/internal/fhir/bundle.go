@@ -155,7 +155,7 @@ func (b *bundle) list(s *scanner) *admit.Problem {
 	}
 	for s.json.PeekKind() != ']' {
 		if len(b.entries) == MaxEntries {
-			return bad(string(event.TooLarge), "Bundle.entry", "must have at most 100,000 entries")
+			return bad(string(event.TooLarge), "Bundle.entry", "must have at most 50,000 entries")
 		}
 		e := entry{}
 		if s.json.PeekKind() != '{' {

@@ -40,7 +40,7 @@ const (
 	MaxBytes   = 1 << 20 // 1,048,576
 	MaxDepth   = 32      // objects and arrays in each other
 	MaxValues  = 10_000  // objects, arrays, texts and so on in all; a long record has a few hundred
-	MaxEntries = 100_000
+	MaxEntries = 50_000
 )
 
 // Options say what a resource does not say itself.
