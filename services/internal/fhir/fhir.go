@@ -19,7 +19,7 @@
 //
 // A version's time is meta.lastUpdated; else when the Bundle or the transfer was made by its sender ([Options.Time]); else
 // recorded (Immunization) or issued (Observation). The clock of receipt is never taken: it would make an old version
-// that is sent again the newest one. A date without a time of day is midnight UTC. In a history Bundle, where
+// that is sent again the newest one. A date alone is its first moment in London, as in CSV. In a history Bundle, where
 // versions of one record stand side by side, the Bundle's own time tells them not apart: there
 // it is meta.lastUpdated or entry.response.lastModified.
 package fhir
