@@ -2,10 +2,10 @@
 // terms what each resource says; and it writes the OperationOutcome that answers. It does no input or output but read the
 // reader that it is given, and never repeats a value in what it finds wrong.
 //
-// Its structs are its own: the best kept of the published Go models (samply/golang-fhir-models) has no occurrence[x], no
-// doseNumber[x] and no contained, and it and its forks decode by encoding/json, which takes a key twice or in capitals and broken
-// characters without a word. The few elements that are read here are decoded by go-json-experiment, as events are, which names the
-// exact place of what is wrong; and the module proxy used here has none of those models.
+// Its structs are its own: the Go model best known (samply/golang-fhir-models) has no occurrence[x], no doseNumber[x] and no
+// contained, decodes by encoding/json, which takes a key twice or in capitals and broken characters without a word, and is not to be
+// had from the module proxy used here. The few elements that are read are decoded by go-json-experiment, as events are, which
+// names the exact place of what is wrong.
 //
 // # Which record, and which version of it
 //
