@@ -158,7 +158,7 @@ func TestDrain(t *testing.T) {
 func TestDrainHasAnEnd(t *testing.T) {
 	d := open(t, func(c *intake.Config) { c.Times.Stop = 50 * time.Millisecond })
 	conn, from := d.raw(head("Content-Length: 100000\r\n") + many(0, 1))
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // the other end has gone
 	until(t, "the request is in hand", func() bool { return d.stored() > 0 })
 	d.stop()
 	until(t, "the door says so", func() bool { return strings.Contains(d.log.String(), "broken off") })

@@ -54,7 +54,7 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case err == io.EOF: //nolint:errorlint // a reader's own end is never wrapped
+	case err == io.EOF:
 		b.whole = true
 		// Otherwise the server's watch for a client that goes away would end with the deadline, and the request with it.
 		_ = b.ctl.SetReadDeadline(time.Time{})

@@ -99,6 +99,24 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
+// What is wrong already is answered at once, not when the rest of the body has come.
+func TestAnswerBeforeTheBodyHasCome(t *testing.T) {
+	d := open(t, func(c *intake.Config) { c.Times.Body = 20 * time.Second })
+	for name, text := range map[string]string{
+		"no token": strings.Replace(head("Content-Length: 100000\r\n"), tokens["gp"], "x", 1),
+		"no array": strings.Replace(head("Content-Length: 100000\r\n"), "application/x-ndjson", "application/cloudevents-batch+json", 1) + "{}",
+	} {
+		begun := time.Now()
+		_, from := d.raw(text)
+		if status, text := answered(t, from); status != http.StatusUnauthorized && status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", name, status, text)
+		}
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("%s: the answer came after %s", name, took)
+		}
+	}
+}
+
 // The time that one answer had is over when the next one on the connection begins.
 func TestConnectionIsUsedAgain(t *testing.T) {
 	d := open(t, func(c *intake.Config) { c.Times.Write = 20 * time.Millisecond })

@@ -125,7 +125,7 @@ func lines(body io.Reader, decode decode) items {
 				}
 				line = long
 			}
-			if err != nil && err != io.EOF { //nolint:errorlint // a reader's own end is never wrapped
+			if err != nil && err != io.EOF {
 				yield(item{}, bodyError(err)) // the line that it cut off is none
 				return
 			}

@@ -279,7 +279,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.door = door
 	}
 	answered := &patient{ResponseWriter: w, ctl: http.NewResponseController(w), time: s.times.Write}
-	_ = answered.ctl.SetWriteDeadline(time.Time{}) // that of the connection's last answer is over
 	header := w.Header()
 	header.Set("X-Request-ID", v.request)
 	header.Set("Cache-Control", "no-store")

@@ -92,7 +92,7 @@ func (s Sent) Wait(ctx context.Context) (duplicate bool, err error) {
 		}
 		return duplicate, err
 	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0))
-	if err != nil && context.Cause(ctx) == errGaveUp && !Hopeless(err) {
+	if err != nil && errors.Is(context.Cause(ctx), errGaveUp) && !Hopeless(err) {
 		err = fmt.Errorf("%s: %w", s.msg.Subject, errGaveUp)
 	}
 	return duplicate, err
