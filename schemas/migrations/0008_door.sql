@@ -30,3 +30,37 @@ ENGINE = MergeTree
 ORDER BY (at, letter_stream, letter)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
 COMMENT 'Dead letters that were replayed or discarded: who, when, why.';
+
+-- What senders were told that was refused (stream PREVENTION_REJECTION): at the door, which leaves no other trace, and behind it.
+-- The stream drops the oldest of a sender that has too many, so of a broken one there may be fewer rows than refusals.
+CREATE TABLE IF NOT EXISTS prevention.rejections
+(
+    stream   UInt64 COMMENT 'creation time of the stream, nanoseconds since 1970',
+    sequence UInt64 CODEC(Delta, ZSTD),
+    at       DateTime64(3, 'UTC') COMMENT 'when it was refused',
+    sender   LowCardinality(String) COMMENT 'id of the sender',
+    door     LowCardinality(String) COMMENT 'events, fhir, csv, or collector for what was accepted at the door and became a dead letter',
+    reason   LowCardinality(String),
+    field    LowCardinality(String) COMMENT 'in the sender''s own terms, without the numbers of entries'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (stream, sequence)
+TTL toDateTime(at) + INTERVAL 90 DAY
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1
+COMMENT 'Items that were refused in the last 90 days. Of no person.';
+
+CREATE VIEW IF NOT EXISTS reporting.rejections
+(
+    sender LowCardinality(String) COMMENT 'Id of the sender.',
+    hour   DateTime('UTC') COMMENT 'Hour in which they were refused (UTC).',
+    door   LowCardinality(String) COMMENT 'Where: events, fhir or csv at the door; collector for what was accepted there and became a dead letter, which is in dead_letters too.',
+    reason LowCardinality(String) COMMENT 'Why they were refused: one of a closed list, as in the answer to the sender.',
+    field  LowCardinality(String) COMMENT 'Where in the item, in the sender''s own terms.',
+    items  UInt64 COMMENT 'Items that were refused, each once. Of a sender with very many in a short time only the newest 100,000 are sure to be counted.'
+)
+SQL SECURITY DEFINER AS
+SELECT told.sender AS sender, toStartOfHour(told.at, 'UTC') AS hour, told.door AS door, told.reason AS reason, told.field AS field, count() AS items
+FROM prevention.rejections AS told FINAL
+GROUP BY told.sender, hour, told.door, told.reason, told.field
+SETTINGS join_use_nulls = 0, additional_table_filters = {}, parallel_replicas_custom_key = ''
+COMMENT 'Items that senders sent and were refused, by sender, hour, door, reason and field, for the last 90 days. Hours without any have no row.';

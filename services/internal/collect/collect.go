@@ -79,6 +79,7 @@ func (c *Collector) Run(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error { return c.account(ctx) })
+	group.Go(func() error { return c.keepRejections(ctx) })
 	err := group.Wait()
 	if err != nil {
 		c.Logger.Error("collecting stopped", "error", err)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -195,4 +196,58 @@ func TestTheLogNamesAFewRequests(t *testing.T) {
 	if strings.Contains(text, "record") || strings.Contains(text, r.sample(0).Person.String()) {
 		t.Errorf("a record or person in the log:\n%s", text)
 	}
+}
+
+// Duty staff see what senders are told: each rejection once, with the numbers of entries left out of its field, however often
+// collectors are started.
+func TestRejectionsAreKeptForDutyStaff(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	sender := fmt.Sprintf("s%x", r.created())
+	publish := func(n int, change func(*rejection.Rejection)) {
+		t.Helper()
+		for i := range n {
+			told := rejection.Rejection{Sender: sender, Door: rejection.FHIR, Item: uint64(i + 1), Reason: "missing field", Field: fmt.Sprintf("entry[%d].resource.status", i), Rule: "must be there", At: noon}
+			if change != nil {
+				change(&told)
+			}
+			if err := rejection.Publish(t.Context(), r.js, told); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	publish(30, nil)
+	publish(2, func(told *rejection.Rejection) {
+		told.Door, told.Field, told.At = rejection.CSV, "DATE_AND_TIME", noon.Add(-2*time.Hour)
+	})
+	if _, err := r.js.Publish(t.Context(), rejection.Subject(sender), []byte("no rejection")); err != nil {
+		t.Fatal(err)
+	}
+	kept := func(want string) {
+		t.Helper()
+		eventually(t, func() string {
+			var got string
+			if err := r.clickhouse.QueryRow(t.Context(), `SELECT arrayStringConcat(groupArray(concat(toString(hour), ' ', door, ' ', reason, ' ', field, ' ', toString(items))), ', ')
+				FROM (SELECT * FROM reporting.rejections WHERE sender = ? ORDER BY hour)`, sender).Scan(&got); err != nil {
+				t.Fatal(err)
+			}
+			if got != want {
+				return fmt.Sprintf("%s, want %s", got, want)
+			}
+			return ""
+		})
+	}
+	for range 2 {
+		run := r.collect(nil)
+		other := r.collect(nil)
+		kept("2026-11-22 10:00:00 csv missing field DATE_AND_TIME 2, 2026-11-22 12:00:00 fhir missing field entry[].resource.status 30")
+		if err := run.finish(); err != nil {
+			t.Error(err)
+		}
+		if err := other.finish(); err != nil {
+			t.Error(err)
+		}
+	}
+	publish(1, nil)
+	r.collect(nil)
+	kept("2026-11-22 10:00:00 csv missing field DATE_AND_TIME 2, 2026-11-22 12:00:00 fhir missing field entry[].resource.status 31")
 }

@@ -161,7 +161,7 @@ func TestNATSUsersMayDoTheirWorkAndNoMore(t *testing.T) {
 		letters:    {"collector"},
 		gap:        {"aggregator"},
 		rejections: {"collector", "intake"},
-		"$JS.API.DIRECT.GET." + stream.Rejections:                   {"intake"},
+		"$JS.API.DIRECT.GET." + stream.Rejections:                   {"collector", "intake"},
 		"$JS.API.STREAM.UPDATE." + stream.Rejections:                {"collector"},
 		"$JS.API.STREAM.INFO." + stream.Rejections:                  {"collector", "aggregator", "monitoring"},
 		"$JS.API.CONSUMER.CREATE." + stream.Rejections + ".mine":    nil,

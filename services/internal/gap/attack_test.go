@@ -58,6 +58,7 @@ var taught = map[string]struct{ about, figures string }{
 	"providers":        {`provider first_event last_event quiet_hours pauses usual_pause_hours silent sentence`, ``},
 	"dead_letters":     {`hour reason field letters`, ``},
 	"dead_letters_now": {`reason field last_hour last_day usual_per_hour rising sentence`, ``},
+	"rejections":       {`sender hour door reason field items`, ``},
 }
 
 // counted is a pair of figures as views show it.

@@ -66,6 +66,7 @@ func TestPanelsOnDaysThatTheDemoDoesNotHave(t *testing.T) {
 		{"intervention/phases", "last", "P1", "elsewhere\t7\t7\t0\t0\n", "-"},
 		{"intervention/phases", "last", "P1", "Gap at the end, elsewhere\t39\t23.5\t23.5\t-15.5\n", "-"},
 		{"intervention/curve", "last", "P1", "\t0.3\t0.52\t", "\t0.51\t"},
+		{"is-the-feed-healthy/at-the-door", "last", "P1", "gp-south\tcsv\tbad day\tDATE\t2\t2\ngp-north\tfhir\tbad day\tDATE\t1\t3\n", "collector"},
 	} {
 		text, err := os.ReadFile("../../../dashboards/sql/" + c.panel + ".sql")
 		if err != nil {

@@ -185,6 +185,9 @@ SYNG	2	28	1	false	Provider SYNG: not silent, the last event came in then; 99 of 
 		"dead letters, each once and in its first hour": {
 			`SELECT dateDiff('hour', hour, now()), reason, field, letters FROM reporting.dead_letters WHERE hour < now() - INTERVAL 2 HOUR ORDER BY hour, reason`,
 			"49\tbad LSOA\tdata.lsoa\t2\n5\tnot JSON\tpayload\t1\n5\tnot recorded\t\t1"},
+		"rejections, each once": {
+			`SELECT sender, dateDiff('hour', hour, now()), door, reason, field, items FROM reporting.rejections ORDER BY door`,
+			"gp-north\t3\tcsv\tbad day\tDATE\t3\ngp-north\t3\tfhir\tbad day\tDATE\t4"},
 		"dead letters now": {
 			`SELECT reason, field, last_hour, last_day, usual_per_hour, rising, sentence FROM reporting.dead_letters_now ORDER BY reason`,
 			`all		12	14	0	true	Dead letters: 12 in the last 60 minutes; a usual day has none.
@@ -234,8 +237,8 @@ system	Eastshire and Westshire		Eastshire and Westshire	Eastshire`},
 func TestEveryViewAndColumnSaysWhatItIs(t *testing.T) {
 	ask := views(t)
 	tables := strings.Split(ask("SELECT name, engine, comment, create_table_query FROM system.tables WHERE database = 'reporting' ORDER BY name"), "\n")
-	if len(tables) != 21 {
-		t.Errorf("there are %d views, want 21", len(tables))
+	if len(tables) != 22 {
+		t.Errorf("there are %d views, want 22", len(tables))
 	}
 	for _, line := range tables {
 		cells := strings.Split(line, "\t")

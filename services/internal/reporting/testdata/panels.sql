@@ -22,4 +22,7 @@ FROM (SELECT arrayJoin([(193, 'P1', 300), (151, 'P1', 300), (120, 'P1', 300), (9
     (193, 'P3', NULL), (151, 'P3', 500), (120, 'P3', 500), (92, 'P3', 500)]) AS at);
 INSERT INTO prevention.neighbourhood_weeks (programme, season, day, place, system, code, id, covered, eligible, withheld, uptake) VALUES
 ('flu', 'last', toStartOfWeek(today() - 60, 0), 'P1', 'S1', 'N1', 1, 50, 100, '', 0.5), ('flu', 'last', toStartOfWeek(today() - 60, 0), 'P1', 'S1', 'N2', 1, NULL, 100, 'suppressed', NULL),
-('flu', 'last', toStartOfWeek(today() - 60, 0), 'P1', 'S1', 'N3', 1, 0, 0, '', NULL)
+('flu', 'last', toStartOfWeek(today() - 60, 0), 'P1', 'S1', 'N3', 1, 0, 0, '', NULL);
+INSERT INTO prevention.rejections (stream, sequence, at, sender, door, reason, field) VALUES (1, 1, now64(3), 'gp-north', 'fhir', 'bad day', 'DATE'), (1, 2, now64(3) - INTERVAL 3 DAY, 'gp-north', 'fhir', 'bad day', 'DATE'),
+(1, 3, now64(3) - INTERVAL 3 DAY, 'gp-north', 'fhir', 'bad day', 'DATE'), (1, 4, now64(3) - INTERVAL 8 DAY, 'gp-north', 'fhir', 'bad day', 'DATE'), (1, 5, now64(3), 'gp-south', 'csv', 'bad day', 'DATE'),
+(1, 6, now64(3), 'gp-south', 'csv', 'bad day', 'DATE'), (1, 7, now64(3), 'gp-south', 'collector', 'bad day', 'DATE')

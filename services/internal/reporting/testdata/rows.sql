@@ -114,6 +114,9 @@ INSERT INTO prevention.handled (stream, sequence, outcome, reason, field, handle
 INSERT INTO prevention.handled (stream, sequence, outcome, reason, field) SELECT 1, 10 + number, 'dead letter', 'not JSON', 'payload' FROM numbers(12);
 INSERT INTO prevention.handled (stream, sequence, outcome, reason, field) SELECT stream, sequence, outcome, reason, field FROM prevention.handled WHERE sequence < 10;
 
+INSERT INTO prevention.rejections (stream, sequence, at, sender, door, reason, field) SELECT 1, number, toStartOfHour(now64(3)) - INTERVAL 3 HOUR, 'gp-north', if(number < 3, 'csv', 'fhir'), 'bad day', 'DATE' FROM numbers(7);
+INSERT INTO prevention.rejections (stream, sequence, at, sender, door, reason, field) SELECT stream, sequence, at, sender, door, reason, field FROM prevention.rejections;
+
 INSERT INTO prevention.heartbeats VALUES
 (toStartOfInterval(now64(3), INTERVAL 15 SECOND) - INTERVAL 25 HOUR, now64(3) - INTERVAL 25 HOUR, 900, 8, 2, 0, 2, 0, 0, 0.1, 0, 4.5),
 (toStartOfInterval(now64(3), INTERVAL 15 SECOND), now64(3) - INTERVAL 2 SECOND, 990, 9, 2, 7, 2, 1, 0, 0.1, 0, 4.5),
