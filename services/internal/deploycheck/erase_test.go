@@ -2,9 +2,15 @@ package deploycheck_test
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/xml"
 	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/erase"
@@ -12,6 +18,26 @@ import (
 	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
 )
+
+// TestLogsOfClickHouseHaveNoPseudonyms tries the masking rule on a query as the driver writes it. The embedded engine has no
+// such rules, so that a server has not been asked.
+func TestLogsOfClickHouseHaveNoPseudonyms(t *testing.T) {
+	var config struct {
+		Rules []struct {
+			Regexp  string `xml:"regexp"`
+			Replace string `xml:"replace"`
+		} `xml:"query_masking_rules>rule"`
+	}
+	if err := xml.Unmarshal([]byte(read(t, "deploy/clickhouse/config.xml")), &config); err != nil || len(config.Rules) != 1 {
+		t.Fatalf("%+v, %v", config, err)
+	}
+	masked := regexp.MustCompile(config.Rules[0].Regexp)
+	person := uuid.New()
+	query := "WHERE person IN ('" + person.String() + "', '" + strings.ToUpper(person.String()) + "') OR id = '" + hex.EncodeToString(person[:]) + "' AND day = '2026-11-22'"
+	if got, want := masked.ReplaceAllString(query, config.Rules[0].Replace), "WHERE person IN ('(uuid)', '(uuid)') OR id = '(uuid)' AND day = '2026-11-22'"; got != want {
+		t.Error(got)
+	}
+}
 
 // TestEraseMayDoItsWork erases as NATS's user erase and as ClickHouse's user gapwatch, with the files that are shipped.
 func TestEraseMayDoItsWork(t *testing.T) {
