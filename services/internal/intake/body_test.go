@@ -54,7 +54,7 @@ func head(length string) string {
 }
 
 func quick(c *intake.Config) {
-	c.Times = intake.Times{Header: 100 * time.Millisecond, Body: 100 * time.Millisecond, Floor: 1000, Idle: 100 * time.Millisecond}
+	c.Times = intake.Times{Header: 500 * time.Millisecond, Body: 100 * time.Millisecond, Floor: 1000, Idle: 100 * time.Millisecond}
 }
 
 // Who sends a header or a body drop by drop is told so, or cut off, and harms nobody else.
@@ -136,12 +136,12 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 
 // A sender that comes slowly and not too slowly is heard to its end, however long that takes.
 func TestSteadySender(t *testing.T) {
-	d := open(t, quick)
+	d := open(t, func(c *intake.Config) { c.Times.Body, c.Times.Floor = 500*time.Millisecond, 500 })
 	reader, writer := io.Pipe()
 	go func() {
-		drops := time.NewTicker(20 * time.Millisecond)
+		drops := time.NewTicker(50 * time.Millisecond)
 		defer drops.Stop()
-		for i := range 25 { // half a second, five windows
+		for i := range 25 { // more than two windows
 			<-drops.C
 			if _, err := io.WriteString(writer, jab(fmt.Sprint("steady-", i), anna, "")+"\n"); err != nil {
 				return

@@ -205,7 +205,7 @@ type reply struct {
 	}
 }
 
-var client = &http.Client{Timeout: 2 * time.Minute}
+var client = &http.Client{Timeout: 10 * time.Minute}
 
 // try sends a request; what comes back is held to the interface's description.
 func (d *door) try(q request) (reply, error) {

@@ -16,9 +16,10 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"gapwatch/schemas"
 	"gapwatch/services/internal/admit"
-	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/engine/enginetest"
 	"gapwatch/services/internal/intake"
@@ -42,15 +43,9 @@ var realPostcodes = map[string]uint8{"EC1A 1BB": 2, "NE23 1NW": 4, "GU14 6TU": 5
 // watched are the vaccines of the published examples; each is a programme for everybody, on any day of some years.
 var watched = []string{"covid", "flu", "mmr", "rsv", "hpv"}
 
-// kept is a file with a world of its own: programmes, keys and a door. All of them share a stream and a store: with keys of its
-// own a file has people and records that no other file has, and so each one comes into an empty store.
-type kept struct {
-	name string // of the programmes: watched-name
-	file string // below the folder of events; two of them joined by a plus
-	set  *programme.Set
-}
-
-// TestRealSenders sends every published example through the real door into an empty store. What each item is to become is in
+// TestRealSenders sends every published example through the real door and on to the counts. All of them share a stream and a
+// store, and each comes into an empty one: with keys of its own a file has people and records that no other file has, and what is
+// counted after it and was not before is its own. What each item is to become is in
 // services/internal/fhir/testdata/verdicts.csv and services/internal/extract/testdata/verdicts.csv, with why that differs from
 // what its publisher says; where those that are taken count is in testdata/real.csv, to the number.
 func TestRealSenders(t *testing.T) {
@@ -81,42 +76,32 @@ func TestRealSenders(t *testing.T) {
 	const taken, retracts = "fhir_valid/nhs_delta_vaccination5.json", "fhir_invalid/mut_status_entered_in_error.json"
 	files = append(files, taken+"+"+retracts, retracts+"+"+taken)
 
-	var all []kept
-	var programmes []*programme.Programme
-	for i, file := range files {
-		k := kept{name: fmt.Sprint(i), file: file}
-		k.set = watchedProgrammes(t, k.name)
-		programmes, all = append(programmes, k.set.Programmes...), append(all, k)
-	}
-	p := realPipeline(t, programme.NewSet(2025, programmes...))
-	accepted := 0
-	for _, k := range all {
-		t.Run(k.file, func(t *testing.T) {
-			d := p.door(t, k)
-			for file := range strings.SplitSeq(k.file, "+") {
-				body, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(file)))
+	p := realPipeline(t)
+	for _, file := range files {
+		t.Run(file, func(t *testing.T) {
+			d := p.door(t)
+			accepted := 0
+			want := map[string]int64{}
+			for one := range strings.SplitSeq(file, "+") {
+				body, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(one)))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if name, isCSV := strings.CutPrefix(file, "nhs_batch/"); isCSV {
+				if name, isRows := strings.CutPrefix(one, "nhs_batch/"); isRows {
 					accepted += sendRows(d, string(body), having(rows, "file", name))
 				} else {
-					accepted += sendResource(d, string(body), having(resources, "file", file))
+					accepted += sendResource(d, string(body), having(resources, "file", one))
 				}
 			}
-		})
-	}
-	p.count(uint64(accepted))
-	for _, k := range all {
-		want := map[string]uint64{}
-		if !strings.Contains(k.file, "+") {
-			for _, w := range having(where, "file", k.file) {
-				want[fmt.Sprintf("%s on %s in quintile %s", w["programme"], w["day"], w["quintile"])]++
+			if !strings.Contains(file, "+") {
+				for _, w := range having(where, "file", file) {
+					want[fmt.Sprintf("%s on %s in quintile %s", w["programme"], w["day"], w["quintile"])]++
+				}
 			}
-		}
-		if got := p.counts(k); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s: counted are %v, want %v", k.file, got, want)
-		}
+			if got := p.count(t, accepted); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("counted are %v, want %v", got, want)
+			}
+		})
 	}
 }
 
@@ -253,12 +238,12 @@ func having(all []map[string]string, column, value string) (some []map[string]st
 }
 
 // watchedProgrammes is a programme file that watches the vaccines of the examples.
-func watchedProgrammes(t *testing.T, name string) *programme.Set {
+func watchedProgrammes(t *testing.T) *programme.Set {
 	t.Helper()
 	text := "imd: 2025\nprogrammes:\n"
 	for _, vaccine := range watched {
-		text += fmt.Sprintf("  - {id: %s-%s, name: %s, kind: seasonal, event: vaccination, target: 75, history_from: 2020-01-01, retention: 240, "+
-			"limits: {floor: 100, smallest_change: 1, unknown_area: 5, ceiling: 20}, eligible: all, source: test, seasons: [{id: all, start: 2020-01-01, end: 2026-11-22}]}\n", vaccine, name, vaccine)
+		text += fmt.Sprintf("  - {id: %s, name: %s, kind: seasonal, event: vaccination, target: 75, history_from: 2020-01-01, retention: 240, "+
+			"limits: {floor: 100, smallest_change: 1, unknown_area: 5, ceiling: 20}, eligible: all, source: test, seasons: [{id: all, start: 2020-01-01, end: 2026-11-22}]}\n", vaccine, vaccine)
 	}
 	set, err := programme.Parse("programmes.yaml", []byte(text))
 	if err != nil {
@@ -270,36 +255,42 @@ func watchedProgrammes(t *testing.T, name string) *programme.Set {
 // pipeline is what the doors of all files publish to, up to the counts.
 type pipeline struct {
 	nats       *streamtest.Server
-	store      string
+	clickhouse driver.Conn
 	set        *programme.Set
+	mapping    *mapping.Tables
 	postcodes  *postcode.Index
 	aggregator *rollup.Aggregator
-	t          *testing.T
+
+	accepted uint64           // so far
+	counted  map[string]int64 // so far: newly covered by programme, day and quintile
 }
 
-func realPipeline(t *testing.T, set *programme.Set) *pipeline {
+func realPipeline(t *testing.T) *pipeline {
 	t.Helper()
-	set.SHA256 = t.Name()
-	p := &pipeline{t: t, nats: streamtest.New(t), store: enginetest.URL(t), set: set}
+	p := &pipeline{nats: streamtest.New(t), set: watchedProgrammes(t), counted: map[string]int64{}}
+	var err error
+	if p.mapping, err = mapping.Parse("mapping", watchedMapping(t), p.set); err != nil {
+		t.Fatal(err)
+	}
+	url := enginetest.URL(t)
 	p.nats.Ensure(stream.Options{})
-	if err := store.Migrate(t.Context(), p.store); err != nil {
+	if err := store.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	clickhouse, err := store.Open(p.store)
-	if err != nil {
+	if p.clickhouse, err = store.Open(url); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = clickhouse.Close() })
+	t.Cleanup(func() { _ = p.clickhouse.Close() })
 	text := "postcode,lsoa\n"
 	for code, quintile := range realPostcodes {
 		lsoa := fmt.Sprintf("X0100000%d", quintile)
 		text += code + "," + lsoa + "\n"
-		if err := clickhouse.Exec(t.Context(), `INSERT INTO prevention.areas (batch, lsoa, neighbourhood, place, system, region, quintile_2019, quintile_2025)
+		if err := p.clickhouse.Exec(t.Context(), `INSERT INTO prevention.areas (batch, lsoa, neighbourhood, place, system, region, quintile_2019, quintile_2025)
 			VALUES (1, ?, 'X02000001', 'X07000001', 'X54000001', '', 0, ?)`, lsoa, quintile); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := clickhouse.Exec(t.Context(), "INSERT INTO prevention.loads (load, batch, kind, key, sha256) VALUES (1, 1, 'areas', '', 'test')"); err != nil {
+	if err := p.clickhouse.Exec(t.Context(), "INSERT INTO prevention.loads (load, batch, kind, key, sha256) VALUES (1, 1, 'areas', '', 'test')"); err != nil {
 		t.Fatal(err)
 	}
 	if p.postcodes, err = postcode.Read("postcodes.csv", strings.NewReader(text)); err != nil {
@@ -307,7 +298,7 @@ func realPipeline(t *testing.T, set *programme.Set) *pipeline {
 	}
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	_, js := p.nats.Connect()
-	collector, err := collect.New(collect.Config{JetStream: js, ClickHouse: clickhouse, Programmes: set, Logger: logger, MaxAge: 20 * time.Millisecond, InsertTimeout: time.Minute})
+	collector, err := collect.New(collect.Config{JetStream: js, ClickHouse: p.clickhouse, Programmes: p.set, Logger: logger, MaxAge: 20 * time.Millisecond, InsertTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,19 +311,15 @@ func realPipeline(t *testing.T, set *programme.Set) *pipeline {
 			t.Error(err)
 		}
 	})
-	if p.aggregator, err = rollup.New(rollup.Config{ClickHouse: clickhouse, Programmes: set, Log: logger}); err != nil {
+	if p.aggregator, err = rollup.New(rollup.Config{ClickHouse: p.clickhouse, Programmes: p.set, Log: logger}); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// door opens a door with the file's programmes, a mapping to them, and keys of its own.
-func (p *pipeline) door(t *testing.T, k kept) *door {
+// door opens a door with keys of its own.
+func (p *pipeline) door(t *testing.T) *door {
 	t.Helper()
-	tables, err := mapping.Parse("mapping", p.mapping(t, k), k.set)
-	if err != nil {
-		t.Fatal(err)
-	}
 	generated, err := pseudonym.Generate("k-1")
 	if err != nil {
 		t.Fatal(err)
@@ -343,8 +330,8 @@ func (p *pipeline) door(t *testing.T, k kept) *door {
 	}
 	d := &door{t: t, nats: p.nats, log: &log{}, telemetry: telemetry.New(), keys: own, ended: make(chan error, 1), doc: openapi(t)}
 	d.start(func(c *intake.Config) {
-		c.Door = &admit.Door{Programmes: k.set, Mapping: tables, Keys: own, Postcodes: p.postcodes, Now: func() time.Time { return now }}
-		senders, err := intake.ParseSenders(fmt.Appendf(nil, "senders:\n  - {id: gp, tokens: [%s], sources: [\"urn:example:gp\", \"https://supplierABC/identifiers/vacc\", \"*\"], programmes: [\"*\"]}\n", hash(tokens["gp"])), k.set)
+		c.Door = &admit.Door{Programmes: p.set, Mapping: p.mapping, Keys: own, Postcodes: p.postcodes, Now: func() time.Time { return now }}
+		senders, err := intake.ParseSenders(fmt.Appendf(nil, "senders:\n  - {id: gp, tokens: [%s], sources: [\"urn:example:gp\", \"https://supplierABC/identifiers/vacc\", \"*\"], programmes: [\"*\"]}\n", hash(tokens["gp"])), p.set)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -353,8 +340,8 @@ func (p *pipeline) door(t *testing.T, k kept) *door {
 	return d
 }
 
-// mapping is the shipped tables, but for the programmes.
-func (p *pipeline) mapping(t *testing.T, k kept) fs.FS {
+// watchedMapping is the shipped tables, but for the programmes.
+func watchedMapping(t *testing.T) fs.FS {
 	t.Helper()
 	in := fstest.MapFS{}
 	shipped, err := fs.Glob(schemas.Files, "mapping/*.csv")
@@ -372,68 +359,59 @@ func (p *pipeline) mapping(t *testing.T, k kept) fs.FS {
 	text := header + "\n"
 	for _, vaccine := range watched {
 		row := make([]string, len(strings.Split(header, ",")))
-		row[0], row[1], row[len(row)-1] = vaccine+"-"+k.name, vaccine, "test"
+		row[0], row[1], row[len(row)-1] = vaccine, vaccine, "test"
 		text += strings.Join(row, ",") + "\n"
 	}
 	in["programmes.csv"] = &fstest.MapFile{Data: []byte(text)}
 	return in
 }
 
-// count waits until all that was accepted is stored, and has it counted.
-func (p *pipeline) count(accepted uint64) {
-	t := p.t
+// count waits until what was accepted besides is stored, has it counted, and says who is newly covered now that was not before:
+// how many by programme, day and quintile.
+func (p *pipeline) count(t *testing.T, accepted int) map[string]int64 {
 	t.Helper()
-	conn, err := store.Open(p.store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	var handled, dead uint64
+	p.accepted += uint64(accepted)
+	var stored, dead uint64
 	until(t, "all that was accepted is stored", func() bool {
-		if err := conn.QueryRow(t.Context(), "SELECT countIf(outcome = 'stored'), countIf(outcome != 'stored') FROM prevention.handled FINAL").Scan(&handled, &dead); err != nil {
+		if err := p.clickhouse.QueryRow(t.Context(), "SELECT countIf(outcome = 'stored'), countIf(outcome != 'stored') FROM prevention.handled FINAL").Scan(&stored, &dead); err != nil {
 			t.Fatal(err)
 		}
-		return handled+dead >= accepted
+		return stored+dead >= p.accepted
 	})
-	if handled != accepted || dead != 0 {
-		t.Errorf("%d were accepted, %d are stored, %d are dead letters", accepted, handled, dead)
+	if stored != p.accepted || dead != 0 {
+		t.Errorf("%d were accepted, %d are stored, %d are dead letters", p.accepted, stored, dead)
 	}
-	result, err := p.aggregator.Tick(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	if result, err := p.aggregator.Tick(t.Context()); err != nil || result.At.Sequence != p.accepted {
+		t.Fatalf("counted up to %d, want %d: %v", result.At.Sequence, p.accepted, err)
 	}
-	if result.At.Sequence != accepted {
-		t.Errorf("counted up to %d, want %d", result.At.Sequence, accepted)
-	}
-}
-
-// counts is who is newly covered in the programmes of a file: how many by programme, day and quintile.
-func (p *pipeline) counts(k kept) map[string]uint64 {
-	t := p.t
-	t.Helper()
-	conn, err := store.Open(p.store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	got := map[string]uint64{}
+	now := map[string]int64{}
 	for _, vaccine := range watched {
-		if err := rollup.ReadCells(t.Context(), conn, vaccine+"-"+k.name, func(c rollup.Cell, n rollup.Counts) error {
-			if c.Level != rollup.Neighbourhood || n == (rollup.Counts{}) {
-				return nil
-			}
+		if err := rollup.ReadCells(t.Context(), p.clickhouse, vaccine, func(c rollup.Cell, n rollup.Counts) error {
 			quintile := "unknown"
 			if c.Quintile > 0 {
 				quintile = fmt.Sprint(c.Quintile)
 			}
-			if n != (rollup.Counts{Newly: n.Newly}) || c.Day > calendar.Of(now) {
-				t.Errorf("%s: %+v on %s", k.file, n, c.Day)
+			if c.Level == rollup.Neighbourhood && n != (rollup.Counts{Newly: n.Newly}) {
+				t.Errorf("%+v on %s", n, c.Day)
+			} else if c.Level == rollup.Neighbourhood {
+				now[fmt.Sprintf("%s on %s in quintile %s", vaccine, c.Day, quintile)] += n.Newly
 			}
-			got[fmt.Sprintf("%s on %s in quintile %s", vaccine, c.Day, quintile)] += uint64(n.Newly)
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return got
+	more := map[string]int64{}
+	for group, n := range now {
+		if n -= p.counted[group]; n != 0 {
+			more[group] = n
+		}
+	}
+	for group, n := range p.counted {
+		if _, still := now[group]; !still {
+			more[group] = -n
+		}
+	}
+	p.counted = now
+	return more
 }
