@@ -144,9 +144,9 @@ func (r *reader) columns(names []string) (wrong []string) {
 		return []string{fmt.Sprintf("must name the columns of the layout %s, with a comma, semicolon, tab or vertical bar between", r.format.layout)}
 	}
 	for i, name := range names {
-		// A file without a header has data here: a name is only repeated where most others are known and it is one.
+		// A file without a header has data here, and a person's name looks like a column's: only names of the layout are repeated.
 		shown := fmt.Sprintf("column %d", i+1)
-		if known[name] || 2*recognised > len(names) && isName(name) {
+		if known[name] {
 			shown += " (" + name + ")"
 		}
 		first, twice := index[name]
@@ -176,17 +176,4 @@ func (r *reader) columns(names []string) (wrong []string) {
 		wrong = append(wrong[:maxNamed], fmt.Sprintf("and %d more", len(wrong)-maxNamed))
 	}
 	return wrong
-}
-
-// isName tells whether text can be repeated: letters and underscores, as no number of a person, date or postcode is written.
-func isName(text string) bool {
-	if len(text) == 0 || len(text) > 40 {
-		return false
-	}
-	for i := range len(text) {
-		if c := text[i]; (c < 'a' || c > 'z') && c != '_' {
-			return false
-		}
-	}
-	return true
 }
