@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"gapwatch/schemas"
 	"gapwatch/services/internal/admit"
@@ -255,6 +256,7 @@ func watchedProgrammes(t *testing.T) *programme.Set {
 // pipeline is what the doors of all files publish to, up to the counts.
 type pipeline struct {
 	nats       *streamtest.Server
+	js         jetstream.JetStream
 	clickhouse driver.Conn
 	set        *programme.Set
 	mapping    *mapping.Tables
@@ -297,8 +299,8 @@ func realPipeline(t *testing.T) *pipeline {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	_, js := p.nats.Connect()
-	collector, err := collect.New(collect.Config{JetStream: js, ClickHouse: p.clickhouse, Programmes: p.set, Logger: logger, MaxAge: 20 * time.Millisecond, InsertTimeout: time.Minute})
+	_, p.js = p.nats.Connect()
+	collector, err := collect.New(collect.Config{JetStream: p.js, ClickHouse: p.clickhouse, Programmes: p.set, Logger: logger, MaxAge: 20 * time.Millisecond, InsertTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,6 +372,13 @@ func watchedMapping(t *testing.T) fs.FS {
 // how many by programme, day and quintile.
 func (p *pipeline) count(t *testing.T, accepted int) map[string]int64 {
 	t.Helper()
+	if accepted == 0 {
+		events, err := p.js.Stream(t.Context(), stream.Events)
+		if err != nil || events.CachedInfo().State.LastSeq != p.accepted {
+			t.Errorf("nothing was accepted, and %d messages are in the stream instead of %d: %v", events.CachedInfo().State.LastSeq, p.accepted, err)
+		}
+		return map[string]int64{}
+	}
 	p.accepted += uint64(accepted)
 	var stored, dead uint64
 	until(t, "all that was accepted is stored", func() bool {
