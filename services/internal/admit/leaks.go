@@ -1,10 +1,28 @@
 package admit
 
-import "slices"
+import (
+	"slices"
+	"strings"
 
-// leaks refuses an event that carries the birth date or the postcode on in a field of another purpose. An ODS code may
-// look like a postcode without its space, and a sender's own columns may be mixed up.
+	"gapwatch/services/internal/calendar"
+	"gapwatch/services/internal/mapping"
+)
+
+// maxLetters is how many letters an ODS code without a digit has at most: a trust has three, a site five.
+const maxLetters = 5
+
+// leaks refuses an event that carries the birth date, the postcode or a name on in a field of another purpose. An ODS code
+// may look like a postcode without its space, and a sender's own columns may be mixed up. A name of up to five letters cannot
+// be told from an ODS code.
 func (a *admission) leaks() *Problem {
+	for _, c := range [...]struct{ part, code string }{{"Practice", a.e.Practice}, {"Provider", a.e.Provider}} {
+		if len(c.code) > maxLetters && !strings.ContainsAny(c.code, "0123456789") {
+			return a.refuse(PersonalData, c.part, "must be an ODS code: one of more than five characters has digits, and this could be a name")
+		}
+	}
+	if a.madeAtBirth() {
+		return a.refuse(PersonalData, "Time", "must not be the birth date, which an event does not carry")
+	}
 	var postcode, born [16]byte
 	p := compact(postcode[:0], a.s.Postcode)
 	if len(p) < 5 {
@@ -44,6 +62,17 @@ func (a *admission) leaks() *Problem {
 		}
 	}
 	return nil
+}
+
+// madeAtBirth tells whether the version was made on the birth date, by UTC or in London: a birth date that stands where the day
+// of recording should.
+func (a *admission) madeAtBirth() bool {
+	born, ok := mapping.ParseBirth(a.s.BirthDate)
+	if !ok {
+		return false
+	}
+	made := calendar.Date(a.s.Time.UTC().Date())
+	return born == mapping.Born(made) || born == mapping.Born(made+1) && calendar.Of(a.s.Time) == made+1
 }
 
 // compact is the letters and digits of a text, in capitals, as far as they have room.
