@@ -32,8 +32,7 @@ const usage = `usage: erase --person --reference REQUEST --by NAME [--dry-run] [
        erase --pseudonym --reference REQUEST --by NAME [--dry-run] [--wait 5m]   < pseudonyms, one a line
 
 Removes people from everything that Gapwatch keeps. NHS numbers are read from standard input and nowhere else: a command
-line and an environment can be seen by others.
-`
+line and an environment can be seen by others.`
 
 // Command is the command erase: it reads people from in and says what was done on out.
 func Command(ctx context.Context, s Settings, args []string, in io.Reader, out io.Writer) error {
@@ -49,7 +48,7 @@ func Command(ctx context.Context, s Settings, args []string, in io.Reader, out i
 	flags.DurationVar(&c.Patience, "wait", 5*time.Minute, "")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		_, err := io.WriteString(out, usage)
+		_, err := io.WriteString(out, usage+"\n")
 		return err
 	}
 	if err != nil || *numbers == *pseudonyms || flags.NArg() > 0 {
