@@ -43,7 +43,7 @@ replay publishes again what is accepted now, and removes those letters. Stored a
 discard removes letters for good. Both are logged with who and why, in prevention.dead_letter_log.
 
 Ends with 0 if all was done, 1 if something must be repaired first, 2 if the command line is wrong, 3 if letters are left that
-could not be replayed, 4 if the same may work later.
+could not be replayed, 4 if the same may work later. (Under go run, anything but 0 becomes 1.)
 `
 
 // ErrUsage is wrapped by errors of the command line.
