@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gapwatch/services/internal/admit"
@@ -30,6 +31,7 @@ type exchange struct {
 	counts  counts
 
 	reasons map[string]uint64 // rejected items by reason
+	whys    map[string]uint64 // items for no programme by reason
 	only    *result           // the first item
 
 	queue  []waiting // in order; from first on they wait
@@ -180,6 +182,16 @@ func (x *exchange) settle(ctx context.Context) error {
 	if x.counts.Items == 1 {
 		only := w.result
 		x.only = &only
+	}
+	if w.result.outcome == noProgramme {
+		if x.whys == nil {
+			x.whys = make(map[string]uint64)
+		}
+		why := w.result.why
+		if !slices.Contains(admit.Whys, why) {
+			why = "the sender's own word" // that list is not closed
+		}
+		x.whys[why]++
 	}
 	if w.result.outcome == rejected {
 		if x.reasons == nil {

@@ -34,6 +34,9 @@ func TestCSV(t *testing.T) {
 	if r := a.Results[2]; r.Why == "" || r.Record == "" {
 		t.Errorf("%+v", r)
 	}
+	if metrics := d.metrics(); !strings.Contains(metrics, "gapwatch_intake_no_programme_total") || !strings.Contains(metrics, a.Results[2].Why) {
+		t.Error("the metrics do not say why there is no programme")
+	}
 	all := d.messages()
 	if len(all) != 1 || all[0].event.Source != "urn:example:gp" || all[0].event.Programme != "flu-65" {
 		t.Fatalf("%d messages: %+v", len(all), all)

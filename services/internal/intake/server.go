@@ -495,6 +495,9 @@ func (s *Server) conclude(w http.ResponseWriter, r *http.Request, v *visit, x *e
 	for reason, n := range x.reasons {
 		s.metrics.rejected.WithLabelValues(string(x.door), reason).Add(float64(n))
 	}
+	for why, n := range x.whys {
+		s.metrics.uncounted.WithLabelValues(string(x.door), why).Add(float64(n))
+	}
 	if problem != nil && x.counts.Items == 0 {
 		s.refuse(w, r, v, problem)
 		return
