@@ -29,7 +29,7 @@ func TestSettings(t *testing.T) {
 	}
 	secret := strings.Fields(string(text))[1]
 	keys, senders := write("keys.yaml", text), write("senders.yaml", []byte(sendersFile("")))
-	broken := write("broken.yaml", bytes.Replace(text, []byte("current"), []byte("curent"), 1))
+	broken := write("broken.yaml", bytes.Replace(text, []byte("current"), []byte("now"), 1))
 	postcodes := write("postcodes.csv", []byte("postcode,lsoa\nQX1 0AA,X01000001\n"))
 	right := intake.Access{KeysFile: keys, SendersFile: senders}
 	for name, c := range map[string]struct {
