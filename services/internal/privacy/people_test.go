@@ -75,11 +75,8 @@ func invented(begin string, i int) string {
 	return text + "ax"
 }
 
-// peopleList makes the same people again.
-type peopleList struct{ all []person }
-
-func (l *peopleList) at(i int) person {
-	var again people
-	again.n = i
-	return again.plant("")
+// again is the i-th person.
+func again(i int) person {
+	all := people{n: i}
+	return all.plant("")
 }

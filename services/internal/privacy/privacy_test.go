@@ -96,8 +96,8 @@ func TestNothingGoesPastTheDoor(t *testing.T) {
 	controls := people{n: 5000}
 	w := &world{t: t, folder: t.TempDir(), logs: &output{}, engineLog: &output{}, found: map[string]string{}}
 	var all []request
-	for _, make := range []func(*people) []request{eventRequests, resourceRequests, fileRequests, otherRequests} {
-		all = append(all, make(&planted)...)
+	for _, build := range []func(*people) []request{eventRequests, resourceRequests, fileRequests, otherRequests} {
+		all = append(all, build(&planted)...)
 	}
 	if last := planted.n; last > 1600 {
 		t.Fatalf("%d people: the last ones are too young for the programme", last)
@@ -124,11 +124,12 @@ func TestNothingGoesPastTheDoor(t *testing.T) {
 		if err := w.control(ctx, s, here); err != nil {
 			return err
 		}
+		w.files("file, live, ")
 		return w.look(ctx, s)
 	})
 	w.add("log of the process", w.logs.String())
 	w.add("log of the engine's process", w.engineLog.String())
-	w.files()
+	w.files("file ")
 
 	for _, fault := range []string{"engine died", "a fault"} {
 		if strings.Contains(w.logs.String(), fault) {
@@ -206,10 +207,9 @@ func (w *world) run(people int, work func(context.Context, *standalone.System) e
 		return path
 	}
 	const key, other = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
-	var everybody peopleList
 	postcodes := "postcode,lsoa\n"
 	for i := range people {
-		if p := everybody.at(i); i%2 == 0 {
+		if p := again(i); i%2 == 0 {
 			postcodes += fmt.Sprintf("%s,X01%06d\n", p.postcode, i)
 		}
 	}
@@ -341,7 +341,7 @@ func (w *world) connection(text string) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it may be closed already
 	_, _ = io.WriteString(conn, text)
 	_ = conn.(*net.TCPConn).CloseWrite()
 	_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
@@ -356,8 +356,8 @@ func directMessages(all *people) (list []*nats.Msg) {
 			`{"record":"d-%d","status":"completed","person":"%s","personKey":"t-1","programme":"flu-65","occurredAt":"2026-10-05"%s}}`, len(list), len(list), person, more)
 	}
 	const somebody, subject = "0123456789abcdef0123456789abcdee", "prevention.events.vaccination.flu-65"
-	add := func(name string, make func(p person) *nats.Msg) {
-		list = append(list, make(all.plant("direct, number in "+name)))
+	add := func(name string, build func(p person) *nats.Msg) {
+		list = append(list, build(all.plant("direct, number in "+name)))
 	}
 	add("person", func(p person) *nats.Msg { return &nats.Msg{Subject: subject, Data: event(p.number, "")} })
 	add("person, spaced", func(p person) *nats.Msg { return &nats.Msg{Subject: subject, Data: event(p.spaced(), "")} })

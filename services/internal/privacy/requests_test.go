@@ -5,7 +5,10 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -23,9 +26,9 @@ type request struct {
 }
 
 // matrix is a request for each part of a thing and each kind of value in it: values in wrong places.
-func matrix(all *people, name string, parts []string, make func(p person, part, value string) request) (list []request) {
+func matrix(all *people, name string, parts []string, build func(p person, part, value string) request) (list []request) {
 	for _, part := range parts {
-		for kind, value := range map[string]func(person) string{
+		for kind, value := range sorted(map[string]func(person) string{
 			"number":         func(p person) string { return p.number },
 			"spaced number":  func(p person) string { return p.spaced() },
 			"family name":    func(p person) string { return p.family },
@@ -37,13 +40,13 @@ func matrix(all *people, name string, parts []string, make func(p person, part, 
 			"everything": func(p person) string {
 				return p.given + " " + p.family + ", " + p.birth + ", " + p.postcode + ", " + p.dashed()
 			},
-		} {
+		}) {
 			if free[name+" "+part] {
 				continue
 			}
 			where := fmt.Sprintf("%s, %s in %s", name, kind, part)
 			p := all.plant(where)
-			r := make(p, part, value(p))
+			r := build(p, part, value(p))
 			r.name, r.accepted = where, -1
 			list = append(list, r)
 		}
@@ -53,6 +56,17 @@ func matrix(all *people, name string, parts []string, make func(p person, part, 
 
 // free are the fields whose text is Gapwatch's to keep as it is.
 var free = map[string]bool{"event list plus": true, "own file plus": true}
+
+// sorted goes through a map in the order of its keys, so that every run of the test is alike.
+func sorted[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
+}
 
 // set is a JSON document with a value at a path of keys and indices.
 func set(document any, value any, path ...any) string {
@@ -128,8 +142,8 @@ func event(p person) map[string]any {
 }
 
 func eventRequests(all *people) (list []request) {
-	add := func(name string, accepted int, make func(p person) request) {
-		r := make(all.plant(name))
+	add := func(name string, accepted int, build func(p person) request) {
+		r := build(all.plant(name))
 		r.name, r.accepted = name, accepted
 		if r.path == "" {
 			r.path = "/v1/events"
@@ -176,7 +190,7 @@ func eventRequests(all *people) (list []request) {
 		})
 	}
 	// Broken around the values.
-	for name, breaks := range map[string]func(p person) string{
+	for name, breaks := range sorted(map[string]func(p person) string{
 		"cut off in the number": func(p person) string { s := text(event(p)); return s[:strings.Index(s, p.number)+8] },
 		"cut off behind a name": func(p person) string { s := text(event(p)); return s[:strings.Index(s, p.family)+len(p.family)] },
 		"number without quotes": func(p person) string { return strings.ReplaceAll(text(event(p)), `"`+p.number+`"`, p.number) },
@@ -205,7 +219,7 @@ func eventRequests(all *people) (list []request) {
 		"day in a season unlisted": func(p person) string { return with(p, "2019-10-05", "data", "occurredAt") },
 		"born after it was done":   func(p person) string { return with(p, "2026-10-06", "data", "birthDate") },
 		"no time":                  func(p person) string { return with(p, nil, "time") },
-	} {
+	}) {
 		add("event, "+name, -1, func(p person) request { return request{body: breaks(p)} })
 	}
 	// Several.
@@ -286,8 +300,8 @@ func immunization(p person) map[string]any {
 }
 
 func resourceRequests(all *people) (list []request) {
-	add := func(name string, accepted int, make func(p person) request) {
-		r := make(all.plant(name))
+	add := func(name string, accepted int, build func(p person) request) {
+		r := build(all.plant(name))
 		r.name, r.accepted, r.path = name, accepted, "/v1/fhir"+r.path
 		if r.media == "" {
 			r.media = aResource
@@ -339,7 +353,7 @@ func resourceRequests(all *people) (list []request) {
 	three("resources in gzip", func(all ...string) request {
 		return request{media: resources, body: packed(strings.Join(all, "\n")), header: http.Header{"Content-Encoding": {"gzip"}}}
 	})
-	for name, breaks := range map[string]func(p person) string{
+	for name, breaks := range sorted(map[string]func(p person) string{
 		"cut off in the number": func(p person) string { s := text(immunization(p)); return s[:strings.Index(s, p.number)+8] },
 		"number without quotes": func(p person) string { return strings.ReplaceAll(text(immunization(p)), `"`+p.number+`"`, p.number) },
 		"name without quotes":   func(p person) string { return strings.ReplaceAll(text(immunization(p)), `"`+p.family+`"`, p.family) },
@@ -367,7 +381,7 @@ func resourceRequests(all *people) (list []request) {
 			return with(p, p.postcode+" "+p.family, "contained", 0, "address", 0, "postalCode")
 		},
 		"reference elsewhere": func(p person) string { return with(p, "https://pds.example/Patient/"+p.number, "patient", "reference") },
-	} {
+	}) {
 		add("resource, "+name, -1, func(p person) request { return request{body: breaks(p)} })
 	}
 	add("resources of rubbish", 1, func(p person) request {
@@ -380,11 +394,7 @@ func resourceRequests(all *people) (list []request) {
 		"occurrence": {"occurrenceDateTime"}, "recorded": {"recorded"}, "primarySource": {"primarySource"}, "performer": {"performer", 0, "actor", "identifier", "value"},
 		"dose": {"protocolApplied", 0, "doseNumberPositiveInt"}, "disease": {"protocolApplied", 0, "targetDisease", 0, "coding", 0, "code"},
 		"patient.identifier.system": {"contained", 0, "identifier", 0, "system"}, "birthDate": {"contained", 0, "birthDate"}, "contained.id": {"contained", 0, "id"}, "isSubpotent": {"isSubpotent"}}
-	names := make([]string, 0, len(paths))
-	for name := range paths {
-		names = append(names, name)
-	}
-	return append(list, matrix(all, "resource", names, func(p person, field, value string) request {
+	return append(list, matrix(all, "resource", slices.Sorted(maps.Keys(paths)), func(p person, field, value string) request {
 		return request{path: "/v1/fhir", media: aResource, body: with(p, value, paths[field]...)}
 	})...)
 }
@@ -419,8 +429,8 @@ func file(separator string, rows ...[]string) string {
 }
 
 func fileRequests(all *people) (list []request) {
-	add := func(name string, accepted int, make func(p person) request) {
-		r := make(all.plant(name))
+	add := func(name string, accepted int, build func(p person) request) {
+		r := build(all.plant(name))
 		r.name, r.accepted, r.path = name, accepted, "/v1/csv"+r.path
 		if r.media == "" {
 			r.media = aFile
@@ -503,19 +513,19 @@ func fileRequests(all *people) (list []request) {
 
 // otherRequests are those that are wrong as requests.
 func otherRequests(all *people) (list []request) {
-	add := func(name string, make func(p person) request) {
-		r := make(all.plant(name))
+	add := func(name string, build func(p person) request) {
+		r := build(all.plant(name))
 		r.name, r.accepted = name, -1
 		list = append(list, r)
 	}
-	for door, about := range map[string]struct {
+	for door, about := range sorted(map[string]struct {
 		media string
 		body  func(p person) string
 	}{
 		"/v1/events": {aCloudEvent, func(p person) string { return text(event(p)) }},
 		"/v1/fhir":   {aResource, func(p person) string { return text(immunization(p)) }},
 		"/v1/csv":    {aFile, func(p person) string { return file(",", ownColumns, own(p)) }},
-	} {
+	}) {
 		media, body := about.media, about.body
 		add(door+" with a wrong token", func(p person) request { return request{path: door, media: media, body: body(p), token: "wrong"} })
 		add(door+" with a number as token", func(p person) request {
@@ -564,7 +574,7 @@ func otherRequests(all *people) (list []request) {
 	add("rejections after a place beyond", func(p person) request {
 		return request{method: http.MethodGet, path: "/v1/rejections?after=" + p.number}
 	})
-	for name, line := range map[string]func(p person) string{
+	for name, line := range sorted(map[string]func(p person) string{
 		"no HTTP":          func(p person) string { return p.number + " " + p.family + "\r\n\r\n" },
 		"number as method": func(p person) string { return p.number + " /v1/events HTTP/1.1\r\nHost: a\r\n\r\n" },
 		"name as protocol": func(p person) string { return "GET /v1/events " + p.family + "/1.1\r\nHost: a\r\n\r\n" },
@@ -578,7 +588,7 @@ func otherRequests(all *people) (list []request) {
 		},
 		"broken escape": func(p person) string { return "GET /v1/%" + p.number + p.family + "%zz HTTP/1.1\r\nHost: a\r\n\r\n" },
 		"name in TLS":   func(p person) string { return "\x16\x03\x01\x02\x00" + p.family + p.number },
-	} {
+	}) {
 		add("connection, "+name, func(p person) request { return request{raw: line(p)} })
 	}
 	return list
