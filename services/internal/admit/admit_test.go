@@ -116,6 +116,8 @@ func TestProblems(t *testing.T) {
 		{"a programme that the codes do not lead to", func(s *admit.Submission) { s.Programme = "mmr-2" }, "codes disagree: at.Programme must be one that takes what the codes say"},
 		{"a cohort that is another", func(s *admit.Submission) { *s = mmr(); s.Cohort = "2025-26" }, "codes disagree: at.Cohort must be the cohort of the birth date"},
 		{"a named cohort that is another", func(s *admit.Submission) { *s = mmr(); s.Cohort, s.Programme = "2025-26", "mmr-2" }, "codes disagree: at.Cohort must be the cohort of the birth date"},
+		{"a named cohort, and a birth date of none", func(s *admit.Submission) { *s = mmr(); s.Cohort, s.Programme, s.BirthDate = "2025-26", "mmr-2", "1960-02-28" },
+			"codes disagree: at.Cohort must be the cohort of the birth date"},
 		{"no cohort", func(s *admit.Submission) { *s = mmr(); s.BirthDate, s.Programme = "", "mmr-2" }, "missing field: at.Cohort must be there, or the birth date"},
 		{"done on the day of birth", func(s *admit.Submission) { s.Programme, s.BirthDate = "flu-65", "2026-11-20" }, "personal data: at.OccurredAt must not be the birth date, which an event does not carry"},
 		{"an LSOA that is none", func(s *admit.Submission) { s.LSOA = "E0100001" }, "bad LSOA: at.LSOA must be E, W, S, N or X and eight digits, or empty"},

@@ -189,15 +189,15 @@ func (a *admission) placeNamed() (why string, _ *Problem) {
 	if p.Kind == programme.Cohort {
 		of, answer := tables.CohortOf(p, a.birth)
 		a.e.Cohort = a.s.Cohort
+		_, listed := p.Season(a.s.Cohort)
 		switch {
-		case a.s.Cohort == "" && answer != mapping.Found:
-			if answer == mapping.NeedsBirth || !a.birth.Known() {
-				return "", a.refuse(string(event.MissingField), "Cohort", "must be there, or the birth date")
-			}
+		case a.s.Cohort == "" && answer == mapping.NoSeason:
 			return WhyNoSeason, nil
+		case a.s.Cohort == "" && answer != mapping.Found:
+			return "", a.refuse(string(event.MissingField), "Cohort", "must be there, or the birth date")
 		case a.s.Cohort == "":
 			a.e.Cohort = of
-		case answer == mapping.Found && of != a.s.Cohort:
+		case answer == mapping.Found && of != a.s.Cohort, answer == mapping.NoSeason && listed:
 			return a.none(mapping.OtherCohort)
 		}
 	}

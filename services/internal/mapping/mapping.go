@@ -178,7 +178,7 @@ func (t *Tables) Programmes(k Kind) func(yield func(*programme.Programme) bool) 
 }
 
 // CohortOf is the season of a cohort programme that somebody belongs to by the birth date. NeedsBirth where that is not
-// known well enough, NoSeason where no listed season is theirs or the tables have no rule for the programme.
+// known well enough, NoSeason where no listed season is theirs, NotWatched where the tables have no rule for the programme.
 func (t *Tables) CohortOf(p *programme.Programme, b Birth) (season string, a Answer) {
 	for _, rows := range t.rows {
 		for i := range rows {
@@ -187,7 +187,7 @@ func (t *Tables) CohortOf(p *programme.Programme, b Birth) (season string, a Ans
 			}
 		}
 	}
-	return "", NoSeason
+	return "", NotWatched
 }
 
 // Takes tells whether a row leads from a kind to a programme, and Leads whether one does from any kind.
