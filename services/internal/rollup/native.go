@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
 // column is a column that blocks are appended to: the library's own decoding takes one block at a time.
@@ -33,6 +34,11 @@ func columnOf[T any, C ~[]T, P interface {
 	}}
 }
 
+// whole asks for an answer only when there is all of it. The embedded engine answers earlier; there an error stands where
+// the next block would, and readBlock finds it. The driver need then not look for one in every byte, which took a tenth of a
+// full count.
+var whole = clickhouse.Settings{"wait_end_of_query": 1}
+
 // readColumns runs queries/<name>.sql and sets columns to its result, whole columns as ClickHouse holds them: so ten million
 // rows are read without a call per field.
 func (a *Aggregator) readColumns(ctx context.Context, name string, args []any, columns []column) error {
@@ -40,7 +46,7 @@ func (a *Aggregator) readColumns(ctx context.Context, name string, args []any, c
 	if err != nil {
 		return err
 	}
-	body, err := a.config.ClickHouse.QueryFormat(ctx, "Native", string(query), args...)
+	body, err := a.config.ClickHouse.QueryFormat(clickhouse.Context(ctx, clickhouse.WithSettings(whole)), "Native", string(query), args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
@@ -76,7 +82,8 @@ func readBlock(in *chproto.Reader, field uint64, columns []column) (err error) {
 		case 2:
 			_, err = in.Int32()
 		default:
-			err = fmt.Errorf("block with a field %d", field)
+			text, _ := io.ReadAll(io.LimitReader(in, 1<<10))
+			err = fmt.Errorf("no block: %q", append([]byte{byte(field)}, text...))
 		}
 		if err != nil {
 			return err

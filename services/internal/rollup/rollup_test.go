@@ -596,3 +596,21 @@ func TestAnAnswerThatIsCutOffIsNoAnswer(t *testing.T) {
 		t.Errorf("an answer that was cut off was published: %v", b.cells("flu-65"))
 	}
 }
+
+// late is an answer that fails after many blocks have been sent.
+type late struct{ driver.Conn }
+
+func (c late) QueryFormat(ctx context.Context, format, _ string, _ ...any) (io.ReadCloser, error) {
+	return c.Conn.QueryFormat(ctx, format, `SELECT generateUUIDv4(1), generateUUIDv4(2), toUInt64(number), toInt64(number), toUInt64(number)
+		FROM numbers(1000000) WHERE NOT throwIf(number = 999000) SETTINGS max_threads = 1, max_block_size = 1000`)
+}
+
+func TestAnErrorAmongTheBlocksIsSeen(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "late", Programme: "flu-65", Events: []cases.Event{{Record: "0", Person: "z", On: "2024-10-12", Area: "north-1"}}}
+	b.put(b.decode(&c, 0))
+	a := b.aggregator(func(c *rollup.Config) { c.ClickHouse = late{b.conn} })
+	if _, err := a.Tick(context.Background()); err == nil || !strings.Contains(err.Error(), "throwIf") || store.Judge(err) != store.Retry {
+		t.Errorf("an answer that failed gives %v", err)
+	}
+}
