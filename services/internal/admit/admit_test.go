@@ -116,7 +116,10 @@ func TestProblems(t *testing.T) {
 		{"a programme that the codes do not lead to", func(s *admit.Submission) { s.Programme = "mmr-2" }, "codes disagree: at.Programme must be one that takes what the codes say"},
 		{"a cohort that is another", func(s *admit.Submission) { *s = mmr(); s.Cohort = "2025-26" }, "codes disagree: at.Cohort must be the cohort of the birth date"},
 		{"a named cohort that is another", func(s *admit.Submission) { *s = mmr(); s.Cohort, s.Programme = "2025-26", "mmr-2" }, "codes disagree: at.Cohort must be the cohort of the birth date"},
-		{"a named cohort, and a birth date of none", func(s *admit.Submission) { *s = mmr(); s.Cohort, s.Programme, s.BirthDate = "2025-26", "mmr-2", "1960-02-28" },
+		{"a named cohort, and a birth date of none", func(s *admit.Submission) {
+			*s = mmr()
+			s.Cohort, s.Programme, s.BirthDate = "2025-26", "mmr-2", "1960-02-28"
+		},
 			"codes disagree: at.Cohort must be the cohort of the birth date"},
 		{"no cohort", func(s *admit.Submission) { *s = mmr(); s.BirthDate, s.Programme = "", "mmr-2" }, "missing field: at.Cohort must be there, or the birth date"},
 		{"done on the day of birth", func(s *admit.Submission) { s.Programme, s.BirthDate = "flu-65", "2026-11-20" }, "personal data: at.OccurredAt must not be the birth date, which an event does not carry"},
@@ -330,6 +333,30 @@ func TestWhichCodesDecide(t *testing.T) {
 			*s = mmr()
 			s.Procedures, s.Dose = nil, 0
 			s.Diseases, s.Doses = [][]admit.Code{sct("240532009"), s.Diseases[0]}, []uint8{1, 2}
+		}, "mmr-2 2026-27 2 "},
+		{"two procedures of two doses", func(s *admit.Submission) { *s = mmr(); s.Procedures, s.Dose = sct("308081000000105", "170433008"), 0 }, "mmr-2 2026-27 0 " + admit.WhyDosesDisagree},
+		{"the dose of another vaccine's procedure", func(s *admit.Submission) {
+			*s = mmr()
+			s.Procedures, s.Diseases = sct("884861000000100", "38598009"), nil
+		}, "mmr-2 2026-27 2 "},
+		{"the same, named", func(s *admit.Submission) {
+			*s = mmr()
+			s.Procedures, s.Diseases, s.Programme = sct("884861000000100", "38598009"), nil, "mmr-2"
+		}, "mmr-2 2026-27 2 "},
+		{"a protocol for each disease", func(s *admit.Submission) {
+			*s = mmr()
+			s.Procedures, s.Dose = nil, 0
+			s.Diseases, s.Doses = [][]admit.Code{sct("36653000"), sct("14189004"), sct("36989005")}, []uint8{2, 2, 2}
+		}, "mmr-2 2026-27 2 "},
+		{"a protocol for each, and they differ in the dose", func(s *admit.Submission) {
+			*s = mmr()
+			s.Dose = 0
+			s.Diseases, s.Doses = [][]admit.Code{sct("36653000"), sct("14189004"), sct("36989005")}, []uint8{2, 2, 1}
+		}, "mmr-2 2026-27 0 "},
+		{"two protocols of one vaccine", func(s *admit.Submission) {
+			*s = mmr()
+			s.Procedures, s.Dose = sct("432636005"), 0
+			s.Diseases, s.Doses = append(s.Diseases, sct("38907003")), []uint8{2, 2}
 		}, "mmr-2 2026-27 2 "},
 		{"no postcode", func(s *admit.Submission) { s.Postcode = "" }, "flu-65  0 "},
 		{"a postcode that is none", func(s *admit.Submission) { s.Postcode = "nowhere" }, "flu-65  0 " + admit.WhyBadPostcode},

@@ -1,6 +1,8 @@
 package admit
 
 import (
+	"slices"
+
 	"gapwatch/services/internal/event"
 	"gapwatch/services/internal/mapping"
 	"gapwatch/services/internal/programme"
@@ -31,11 +33,8 @@ func (a *admission) codes() *Problem {
 	}
 	var byProcedure, byDisease mapping.Kinds
 	for _, c := range s.Procedures {
-		if k, dose, known := tables.Procedure(c.System, c.Code); known {
+		if k, _, known := tables.Procedure(c.System, c.Code); known {
 			byProcedure = byProcedure.With(k)
-			if a.dose == 0 {
-				a.dose = dose
-			}
 		}
 	}
 	odd := false // a set that is none of the tables, with a disease that the procedure's vaccine is not against
@@ -44,6 +43,12 @@ func (a *admission) codes() *Problem {
 			byDisease = byDisease.With(k)
 		} else if byProcedure != 0 {
 			odd = odd || a.odd(set, byProcedure)
+		}
+	}
+	if byDisease == 0 || byProcedure != 0 && byProcedure&byDisease == 0 {
+		// One vaccine may be recorded as several protocols, one for each disease or some.
+		if k, known := a.disease(slices.Concat(s.Diseases...)); known {
+			byDisease = byDisease.With(k)
 		}
 	}
 	switch {
@@ -179,12 +184,15 @@ func (a *admission) placeNamed() (why string, _ *Problem) {
 	}
 	a.e.Programme = p.ID
 	a.e.Dose = a.s.Dose
-	if a.dose != 0 && a.e.Type == event.TypeVaccination {
-		if a.e.Dose != 0 && a.e.Dose != a.dose {
-			a.e.Dose, a.why = 0, WhyDosesDisagree
-		} else {
-			a.e.Dose = a.dose
+	for k := range a.kinds.All {
+		if tables.Leads(p) && !tables.Takes(k, p) {
+			continue
 		}
+		dose, disagree := a.doseOf(k)
+		if a.e.Dose = dose; disagree {
+			a.why = WhyDosesDisagree
+		}
+		break
 	}
 	if p.Kind == programme.Cohort {
 		of, answer := tables.CohortOf(p, a.birth)
@@ -219,21 +227,33 @@ func (a *admission) running(p *programme.Programme) bool {
 // doseOf is the dose for a kind of vaccine: the one that the protocol or the procedure says. Where both do and differ,
 // none of them is to be trusted: then the number of days with a record decides.
 func (a *admission) doseOf(k mapping.Kind) (dose uint8, disagree bool) {
-	dose = a.s.Dose
+	dose = a.protocolDose(k)
+	for _, c := range a.s.Procedures {
+		of, said, known := a.door.Mapping.Procedure(c.System, c.Code)
+		if !known || of != k || said == 0 {
+			continue
+		}
+		if dose != 0 && dose != said {
+			return 0, true
+		}
+		dose = said
+	}
+	return dose, false
+}
+
+// protocolDose is the dose of the protocol against the diseases of a vaccine, or the one that all protocols say.
+func (a *admission) protocolDose(k mapping.Kind) uint8 {
+	doses := a.s.Doses
 	for i, set := range a.s.Diseases {
-		if i >= len(a.s.Doses) {
+		if i >= len(doses) {
 			break
 		}
 		if of, known := a.disease(set); known && of == k {
-			dose = a.s.Doses[i]
-			break
+			return doses[i]
 		}
 	}
-	switch {
-	case a.dose == 0 || dose == a.dose:
-		return dose, false
-	case dose == 0:
-		return a.dose, false
+	if a.s.Dose != 0 || len(doses) == 0 || slices.ContainsFunc(doses, func(dose uint8) bool { return dose != doses[0] }) {
+		return a.s.Dose
 	}
-	return 0, true
+	return doses[0]
 }

@@ -164,7 +164,6 @@ type admission struct {
 	birth mapping.Birth
 	kinds mapping.Kinds // that the codes stand for
 	by    string        // the part of the submission that says so
-	dose  uint8         // that the procedure says
 	why   string
 }
 
