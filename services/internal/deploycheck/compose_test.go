@@ -96,7 +96,7 @@ func TestComposePassesSettingsOn(t *testing.T) {
 		for _, variable := range variables(reflect.TypeOf(spec).Elem()) {
 			value, there := environment[variable]
 			switch {
-			case slices.Contains([]string{"GAPWATCH_NATS_CREDENTIALS", "GAPWATCH_NATS_CA", "GAPWATCH_NATS_CERTIFICATE", "GAPWATCH_NATS_KEY", "GAPWATCH_GRAFANA_CA", "GAPWATCH_GRAFANA_TOKEN",
+			case slices.Contains([]string{"GAPWATCH_NATS_CREDENTIALS", "GAPWATCH_NATS_CA", "GAPWATCH_NATS_CERTIFICATE", "GAPWATCH_NATS_KEY", "GAPWATCH_CLICKHOUSE_CA", "GAPWATCH_GRAFANA_CA", "GAPWATCH_GRAFANA_TOKEN",
 				"GAPWATCH_INTAKE_TLS_CERTIFICATE", "GAPWATCH_INTAKE_TLS_KEY", "GAPWATCH_PSEUDONYM_KEYS_FILE"}, variable):
 			case !there:
 				t.Errorf("%s: %s cannot be set", name, variable)
