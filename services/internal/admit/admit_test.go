@@ -131,6 +131,11 @@ func TestProblems(t *testing.T) {
 		{"a name as the provider", func(s *admit.Submission) { s.Provider = "PRESCOT" }, "personal data: at.Provider must be an ODS code: one of more than five characters has digits, and this could be a name"},
 		{"a name as the practice", func(s *admit.Submission) { s.Practice = "MCADAM" }, "personal data: at.Practice must be an ODS code: one of more than five characters has digits, and this could be a name"},
 		{"recorded on the day of birth", func(s *admit.Submission) { s.Time = time.Date(1960, 2, 28, 0, 0, 0, 0, time.UTC) }, "personal data: at.Time must not be the birth date, which an event does not carry"},
+		{"the columns of practice and postcode mixed up", func(s *admit.Submission) { s.Practice, s.Postcode = "SW1A1AA", "A81001" }, "personal data: at.Practice must be an ODS code: this could be a postcode or a date"},
+		{"a postcode as the provider, and none in its place", func(s *admit.Submission) { s.Provider, s.Postcode = "M11AE", "" }, "personal data: at.Provider must be an ODS code: this could be a postcode or a date"},
+		{"a date as the practice, and no birth date", func(s *admit.Submission) { s.Practice, s.BirthDate, s.Programme = "28021960", "", "flu-65" },
+			"personal data: at.Practice must be an ODS code: this could be a postcode or a date"},
+		{"the birth date with the day first as a group", func(s *admit.Submission) { s.Plus = []string{"28-02-1960"} }, "personal data: at.Plus must not hold the birth date or the postcode"},
 		{"the birth date as the practice", func(s *admit.Submission) { s.Practice = "19600228" }, "personal data: at.Practice must not hold the birth date or the postcode"},
 		{"the birth date as a group", func(s *admit.Submission) { s.Plus = []string{"b-1960-02-28"} }, "personal data: at.Plus must not hold the birth date or the postcode"},
 		{"the birth date as an LSOA", func(s *admit.Submission) { s.LSOA = "E19600228" }, "personal data: at.LSOA must not hold the birth date or the postcode"},
@@ -587,6 +592,27 @@ func leaked(text, personal string) bool {
 	}
 	text = strings.ToUpper(text)
 	return strings.Contains(text, strings.ToUpper(personal)) || strings.Contains(text, strings.ToUpper(bare))
+}
+
+// Codes of organisations of every kind (ODS: trusts and their sites, practices and their branches, pharmacies, ICBs, schools, homes) are taken.
+func TestODSCodesAreTaken(t *testing.T) {
+	for _, code := range []string{"RGT", "RX1", "RVVKC", "RW4AA", "R1FAA", "R1A0A", "RJ122", "A81001", "A81001001", "FA123", "FKL53", "Y00001", "W2U3Z", "QOP", "15E", "EE133274", "VN1Q2",
+		"8HN24", "NLX01", "V81999", "G5H9Z", "X26", "99999999", "20261301"} {
+		s := flu()
+		s.Practice, s.Provider = code, code
+		if e := admitted(t, newDoor(t), s).Event; e.Practice != code || e.Provider != code {
+			t.Errorf("%s: %+v", code, e)
+		}
+	}
+}
+
+// Somebody was born on 1 February 1960 and lives in E01021960.
+func TestAnLSOAIsNoBirthDate(t *testing.T) {
+	s := flu()
+	s.BirthDate, s.LSOA = "1960-02-01", "E01021960"
+	if e := admitted(t, newDoor(t), s).Event; e.LSOA != s.LSOA {
+		t.Errorf("%+v", e)
+	}
 }
 
 func TestLeakedFinds(t *testing.T) {
