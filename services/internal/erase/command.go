@@ -52,7 +52,7 @@ func Command(ctx context.Context, s Settings, args []string, in io.Reader, out i
 		return err
 	}
 	if err != nil || *numbers == *pseudonyms || flags.NArg() > 0 {
-		return errors.New("the command line is wrong; people are read from standard input, never from the command line\n" + usage)
+		return errors.New("the command line is wrong; people are read from standard input, never from the command line: see --help")
 	}
 	if *numbers {
 		c.People, err = s.numbers(in)

@@ -79,8 +79,8 @@ func TestCommand(t *testing.T) {
 		{set, "", []string{"--person"}, "nobody is named"},
 		{set, "", []string{"--person", number}, "never from the command line"},
 		{set, "", []string{"--person=" + number}, "never from the command line"},
-		{set, number, nil, "usage"},
-		{set, number, []string{"--person", "--pseudonym"}, "usage"},
+		{set, number, nil, "see --help"},
+		{set, number, []string{"--person", "--pseudonym"}, "see --help"},
 		{both, number, []string{"--person"}, "both set"},
 		{erase.Settings{}, number, []string{"--person"}, "GAPWATCH_PSEUDONYM_KEYS"},
 	} {
