@@ -99,7 +99,7 @@ func Command(ctx context.Context, s Settings, args []string, out io.Writer) erro
 		if err := l.Validate(); err != nil {
 			return fmt.Errorf("%w: %w", ErrUsage, err)
 		}
-		if l.ClickHouse, err = store.Open(s.ClickHouseURL); err != nil {
+		if l.ClickHouse, err = store.Open(s.Address()); err != nil {
 			return err
 		}
 		defer l.ClickHouse.Close() //nolint:errcheck // what was inserted was confirmed
