@@ -82,6 +82,7 @@ func TestProblems(t *testing.T) {
 		{"a source that is no URI", func(s *admit.Submission) { s.Source = "gp" }, "bad source: at.Source must be an absolute URI (RFC 3986) of at most 255 characters"},
 		{"an NHS number in the source", func(s *admit.Submission) { s.Source += "/9434765919" }, "NHS number: at.Source must not hold ten digits that pass for an NHS number"},
 		{"no record", func(s *admit.Submission) { s.Record = "" }, "missing field: at.Record must be there"},
+		{"the NHS number as the record", func(s *admit.Submission) { s.Record = "9434765919" }, "personal data: at.Record must not be the person's NHS number: each record needs an id of its own"},
 		{"no time", func(s *admit.Submission) { s.Time = time.Time{} }, "missing field: at.Time must be there"},
 		{"a time in the future", func(s *admit.Submission) { s.Time = noon.Add(6 * time.Minute) }, "bad time: at.Time must be at most 5 minutes ahead of now"},
 		{"no status", func(s *admit.Submission) { s.Status = 0 }, "unknown status: at.Status must be completed, entered-in-error or not-done"},

@@ -232,6 +232,12 @@ func (a *admission) person() *Problem {
 		if err != nil {
 			return a.refuse(BadNHSNumber, "NHSNumber", err.Error())
 		}
+		if s.Status != event.EnteredInError {
+			// Of several vaccinations under one id only the newest would count.
+			if id, err := pseudonym.ParseNHSNumber(s.Record); err == nil && id == n {
+				return a.refuse(PersonalData, "Record", "must not be the person's NHS number: each record needs an id of its own")
+			}
+		}
 		a.e.PersonKey, a.e.Person, a.e.Previous = keys.Person(n)
 		return nil
 	}
