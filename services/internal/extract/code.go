@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"gapwatch/services/internal/admit"
+	"gapwatch/services/internal/mapping"
 )
 
 // maxCodes is how many codes a column may hold.
@@ -16,7 +17,7 @@ func parseCodes(text string, loinc bool) ([]admit.Code, bool) {
 	if text == "" {
 		return nil, true
 	}
-	if admit.IsSNOMED(text) {
+	if mapping.IsSNOMED(text) {
 		return []admit.Code{{System: admit.SNOMED, Code: text}}, true
 	}
 	var codes []admit.Code
@@ -24,9 +25,9 @@ func parseCodes(text string, loinc bool) ([]admit.Code, bool) {
 		switch {
 		case len(codes) == maxCodes:
 			return nil, false
-		case admit.IsSNOMED(code):
+		case mapping.IsSNOMED(code):
 			codes = append(codes, admit.Code{System: admit.SNOMED, Code: code})
-		case loinc && isLOINC(code):
+		case loinc && mapping.IsLOINC(code):
 			codes = append(codes, admit.Code{System: admit.LOINC, Code: code})
 		default:
 			return nil, false
@@ -36,9 +37,3 @@ func parseCodes(text string, loinc bool) ([]admit.Code, bool) {
 }
 
 func isGap(r rune) bool { return r == ' ' || r == '|' }
-
-// isLOINC tells whether text is written as a LOINC code: up to seven digits, a hyphen, a digit.
-func isLOINC(text string) bool {
-	number, check, ok := strings.Cut(text, "-")
-	return ok && len(number) >= 1 && len(number) <= 7 && len(check) == 1 && digits(number) && digits(check)
-}

@@ -188,6 +188,7 @@ func TestOwnProblems(t *testing.T) {
 		want   string // reason and field
 	}{
 		{"record", []string{"", " "}, "missing field: record"},
+		{"record", []string{"1.23457E+15", "1E+15", "9.4e+09", "\"1,23457E+15\""}, "bad row: record"},
 		{"source", []string{"", " "}, "missing field: source"},
 		{"time", []string{""}, "missing field: time"},
 		{"time", []string{"2026-10-03T10:00:00", "2026-10-03 10:00:00Z", "03/10/2026", "20261003", "2026-02-29", "2026-13-01", "2026-00-01", "2026-01-00",
@@ -198,7 +199,7 @@ func TestOwnProblems(t *testing.T) {
 		{"procedure_code", []string{"308081000000106", "3.08081E+14", "30808100000010", "12345", "MMR", "308081000000105x", "1234567890123456789", "0308081000000105", "85354-9",
 			strings.Repeat("1181000221105 ", 9)}, "bad code: procedure_code"},
 		{"product_code", []string{"34925111000001100", "34925111000001104.0", "1181000221105,"[:13] + "-"}, "bad code: product_code"},
-		{"check_code", []string{"85354-", "85354-99", "-9", "12345678-9", "85 354-9"}, "bad code: check_code"},
+		{"check_code", []string{"85354-", "85354-99", "-9", "85354-8", "84535-9", "12345678-9", "85 354-9"}, "bad code: check_code"},
 		{"dose", []string{"0", "10", "-1", "1.0", "01", "first", "²"}, "bad dose: dose"},
 		{"birth_date", []string{"03/04/1961", "19610403", "1961-4-3", "1961-02-29", "61", "1961-13", "1961-", "19xx", "1961-04-03T00:00:00Z"}, "bad birth date: birth_date"},
 	} {
@@ -208,10 +209,15 @@ func TestOwnProblems(t *testing.T) {
 				t.Errorf("%s %q: %q", c.column, value, told(all))
 				continue
 			}
-			wantRecord := map[bool]string{true: value, false: "17"}[c.column == "record"]
+			wantRecord := map[bool]string{true: strings.Trim(value, `"`), false: "17"}[c.column == "record"]
 			if s := all[0].Submission; s.Record != wantRecord || s.NHSNumber != "" || s.Postcode != "" || !s.Time.IsZero() {
 				t.Errorf("%s %q: %+v is left of a row with a problem", c.column, value, s)
 			}
+		}
+	}
+	for _, id := range []string{"E+15", "12E+15", "1E15", "1.5E+1", "a1E+15", "urn:1E+15", "1E+15a"} {
+		if s := one(t, header+row(map[string]string{"record": id}), extract.Options{}); s.Record != id {
+			t.Errorf("%s: %+v", id, s)
 		}
 	}
 	both := items(t, header+row(map[string]string{"procedure_code": "1181000221105", "check_code": "75367002"}), extract.Options{})

@@ -157,10 +157,20 @@ func (r *reader) read(s *admit.Submission, row []byte) *admit.Problem {
 	if strings.TrimSpace(s.Record) == "" {
 		return missing(f.columns[f.record].Name)
 	}
+	if rounded(s.Record) {
+		return problem(admit.BadRow, f.columns[f.record].Name, "must not be what a spreadsheet makes of a long number: many ids become one")
+	}
 	if strings.TrimSpace(s.Source) == "" {
 		return missing(f.columns[f.source].Name)
 	}
 	return f.submit(s, r.values, &r.options)
+}
+
+// rounded tells whether an id is a number as a spreadsheet shows one that is too long for it: 1.23457E+15.
+func rounded(id string) bool {
+	number, exponent, found := strings.Cut(strings.ToUpper(strings.TrimSpace(id)), "E+")
+	whole, decimals, _ := strings.Cut(strings.Replace(number, ",", ".", 1), ".")
+	return found && len(exponent) >= 2 && digits(exponent) && len(whole) == 1 && digits(whole) && digits(decimals)
 }
 
 // cut puts the values of the row into r.values; one that cannot be read is empty, and the first such is the problem.

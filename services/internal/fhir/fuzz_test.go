@@ -14,6 +14,7 @@ import (
 
 	"gapwatch/services/internal/admit"
 	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/mapping"
 )
 
 // parts are the names that Submission.Where is asked for.
@@ -213,7 +214,7 @@ func checkSubmission(t *testing.T, r rules, s *admit.Submission, size int) {
 	}
 	for _, codes := range append([][]admit.Code{s.Procedures, s.Products, s.Checks}, s.Diseases...) {
 		for _, c := range codes {
-			if c.System == admit.SNOMED && !admit.IsSNOMED(c.Code) {
+			if c.System == admit.SNOMED && !mapping.IsSNOMED(c.Code) {
 				t.Fatalf("%v", c)
 			}
 		}

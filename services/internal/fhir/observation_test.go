@@ -5,6 +5,7 @@ import (
 
 	"gapwatch/services/internal/admit"
 	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/mapping"
 )
 
 // pressure is a blood pressure as a GP system sends it.
@@ -121,30 +122,12 @@ func TestObservationRefused(t *testing.T) {
 func TestPressureCodes(t *testing.T) {
 	for name, set := range map[string]codeSet{"panel": pressures, "systolic": systolic, "diastolic": diastolic} {
 		for code := range set {
-			if code.System == admit.SNOMED && !admit.IsSNOMED(code.Code) {
+			if code.System == admit.SNOMED && !mapping.IsSNOMED(code.Code) {
 				t.Errorf("%s: %s fails its check digit", name, code.Code)
 			}
-			if code.System == admit.LOINC && !isLOINC(code.Code) {
+			if code.System == admit.LOINC && !mapping.IsLOINC(code.Code) {
 				t.Errorf("%s: %s fails its check digit", name, code.Code)
 			}
 		}
 	}
-}
-
-// isLOINC is the modulus 10 check of LOINC (LOINC Users' Guide, "Calculating mod 10 check digits").
-func isLOINC(code string) bool {
-	n := len(code) - 2
-	if n < 1 || code[n] != '-' {
-		return false
-	}
-	sum := 0
-	for i := range n {
-		digit := int(code[n-1-i] - '0')
-		if i%2 == 0 {
-			digit *= 2
-			digit = digit/10 + digit%10
-		}
-		sum += digit
-	}
-	return (10-sum%10)%10 == int(code[n+1]-'0')
 }

@@ -10,6 +10,7 @@ import (
 	"gapwatch/services/internal/admit"
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/mapping"
 )
 
 // reader reads one resource.
@@ -302,7 +303,7 @@ func appendCodes(to []admit.Code, c *concept, at string, i int) ([]admit.Code, *
 		if x.System == "" || x.Code == "" {
 			continue
 		}
-		if x.System == admit.SNOMED && !admit.IsSNOMED(x.Code) {
+		if x.System == admit.SNOMED && !mapping.IsSNOMED(x.Code) {
 			if i >= 0 {
 				at = index(at, i)
 			}

@@ -16,14 +16,20 @@ var (
 	}
 )
 
-// isSNOMED tells whether text is a SNOMED CT concept: 6 to 18 digits, those before the last saying that it is a concept,
-// the last the check digit. A code that a spreadsheet rounded fails it.
-func isSNOMED(text string) bool {
-	n := len(text)
-	if n < 6 || n > 18 || text[0] == '0' {
+// isConcept tells whether text is a SNOMED CT identifier of a concept.
+func isConcept(text string) bool {
+	if !IsSNOMED(text) {
 		return false
 	}
-	if kind := text[n-3 : n-1]; kind != "00" && kind != "10" { // concepts of the core and of an extension
+	kind := text[len(text)-3 : len(text)-1]
+	return kind == "00" || kind == "10" // concepts of the core and of an extension
+}
+
+// IsSNOMED tells whether text is a SNOMED CT identifier: 6 to 18 digits, not a nought first, the last of them the check
+// digit. One that fails was mistyped, or rounded by a spreadsheet.
+func IsSNOMED(text string) bool {
+	n := len(text)
+	if n < 6 || n > 18 || text[0] == '0' {
 		return false
 	}
 	var check byte
@@ -37,8 +43,8 @@ func isSNOMED(text string) bool {
 	return check == 0
 }
 
-// isLOINC tells whether text is a LOINC code: 1 to 7 digits, a hyphen and the check digit by Luhn's rule.
-func isLOINC(text string) bool {
+// IsLOINC tells whether text is a LOINC code: 1 to 7 digits, a hyphen and the check digit by Luhn's rule.
+func IsLOINC(text string) bool {
 	n := len(text)
 	if n < 3 || n > 9 || text[n-2] != '-' {
 		return false

@@ -141,9 +141,9 @@ func (r record) code(column, text string, loinc bool) (system, code string, ok b
 	}
 	short, code, _ := strings.Cut(text, ":")
 	switch {
-	case short == "sct" && isSNOMED(code):
+	case short == "sct" && isConcept(code):
 		return SNOMED, code, true
-	case short == "loinc" && loinc && isLOINC(code):
+	case short == "loinc" && loinc && IsLOINC(code):
 		return LOINC, code, true
 	case short == "sct" || short == "loinc" && loinc:
 		rule += " (its check digit is wrong: mistyped, or rounded by a spreadsheet?)"
