@@ -48,7 +48,7 @@ type IntakeResult struct {
 
 const (
 	senders = 4 // requests at once
-	rounds  = 3 // of each measurement of a rate; the median counts
+	rounds  = 5 // of each measurement of a rate; the median counts
 )
 
 // door is an intake with a NATS server of its own, so that nothing of an earlier measurement is a duplicate.
@@ -144,70 +144,70 @@ func (r *run) admission() (*admit.Door, error) {
 
 // intake measures the door.
 func (r *run) intake(ctx context.Context) error {
-	var err error
 	if r.set == nil {
-		if r.set, err = programme.Load(""); err != nil {
+		set, err := programme.Load("")
+		if err != nil {
 			return err
 		}
+		r.set = set
 	}
-	if r.result.PublishPerS, r.result.PerS, err = r.rates(ctx, r.IntakeEvents, false); err != nil {
+	plain, err := r.rates(ctx, r.IntakeEvents, false)
+	if err != nil {
 		return err
 	}
-	r.result.OfPublish = over(r.result.PerS, r.result.PublishPerS)
-	r.Log.Info("bench", "publish", r.result.PublishPerS, "intake", r.result.PerS, "of publish", r.result.OfPublish)
-	var synced map[string]float64
-	if r.result.SyncPublishPerS, synced, err = r.rates(ctx, r.IntakeEvents/10, true); err != nil {
+	r.result.PublishPerS, r.result.PerS, r.result.OfPublish = plain.publish, plain.perS, plain.ofPublish
+	r.Log.Info("bench", "publish", plain.publish, "intake", plain.perS, "of publish", plain.ofPublish)
+	synced, err := r.rates(ctx, r.IntakeEvents/10, true)
+	if err != nil {
 		return err
 	}
-	r.result.SyncAlwaysOfPublish = over(synced, r.result.SyncPublishPerS)
+	r.result.SyncPublishPerS, r.result.SyncAlwaysOfPublish = synced.publish, synced.ofPublish
 	if err := r.singles(ctx); err != nil {
 		return fmt.Errorf("single events: %w", err)
 	}
 	return r.sustained(ctx)
 }
 
-func over(rates map[string]float64, publish float64) map[string]float64 {
-	of := map[string]float64{}
-	for name, rate := range rates {
-		of[name] = rate / publish
-	}
-	return of
+// rates are those of plain publishing and of each kind of body, medians of some rounds.
+type rates struct {
+	publish         float64
+	perS, ofPublish map[string]float64
 }
 
-// rates measures plain publishing and each kind of body in turn, some rounds of all of them, so that what else the machine does
-// hits all alike.
-func (r *run) rates(ctx context.Context, n int, syncAlways bool) (publish float64, of map[string]float64, err error) {
-	plain := make([]float64, 0, rounds)
-	each := map[string][]float64{}
+// rates measures plain publishing and each kind of body in turn, some rounds of all of them, and compares those of one round: what
+// else the machine does hits them alike.
+func (r *run) rates(ctx context.Context, n int, syncAlways bool) (rates, error) {
 	messages, err := r.messages(n)
 	if err != nil {
-		return 0, nil, err
+		return rates{}, err
 	}
 	files := map[string][]string{}
 	for kind, b := range bodies {
 		if files[kind], err = b.files(r.Dir, n); err != nil {
-			return 0, nil, err
+			return rates{}, err
 		}
 	}
+	var publish []float64
+	perS, ofPublish := map[string][]float64{}, map[string][]float64{}
 	for range rounds {
-		rate, err := r.plainly(ctx, messages, syncAlways)
+		plain, err := r.plainly(ctx, messages, syncAlways)
 		if err != nil {
-			return 0, nil, err
+			return rates{}, err
 		}
-		plain = append(plain, rate)
+		publish = append(publish, plain)
 		for _, kind := range slices.Sorted(maps.Keys(bodies)) {
 			rate, err := r.through(ctx, bodies[kind], files[kind], n, syncAlways)
 			if err != nil {
-				return 0, nil, fmt.Errorf("%s: %w", kind, err)
+				return rates{}, fmt.Errorf("%s: %w", kind, err)
 			}
-			each[kind] = append(each[kind], rate)
+			perS[kind], ofPublish[kind] = append(perS[kind], rate), append(ofPublish[kind], rate/plain)
 		}
 	}
-	of = map[string]float64{}
-	for kind, rates := range each {
-		of[kind] = median(rates)
+	all := rates{publish: median(publish), perS: map[string]float64{}, ofPublish: map[string]float64{}}
+	for kind := range bodies {
+		all.perS[kind], all.ofPublish[kind] = median(perS[kind]), median(ofPublish[kind])
 	}
-	return median(plain), of, nil
+	return all, nil
 }
 
 func median(of []float64) float64 {
@@ -354,7 +354,7 @@ func (r *run) singles(ctx context.Context) error {
 		return d.post(ctx, single, strings.NewReader(single.item(int(next.Add(1)))))
 	}
 	const many = 16
-	busy, stop := context.WithTimeout(ctx, r.IntakeFor/4)
+	busy, stop := context.WithTimeout(ctx, min(r.IntakeFor/4, 10*time.Second))
 	defer stop()
 	started := time.Now()
 	var group sync.WaitGroup
@@ -376,7 +376,7 @@ func (r *run) singles(ctx context.Context) error {
 		return err
 	default:
 	}
-	r.result.P99MS, err = paced(ctx, r.result.SinglePerS/2, r.IntakeFor/2, one)
+	r.result.P99MS, err = paced(ctx, r.result.SinglePerS/2, min(r.IntakeFor/2, 20*time.Second), one)
 	return err
 }
 
