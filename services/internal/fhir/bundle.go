@@ -13,6 +13,9 @@ import (
 	"gapwatch/services/internal/event"
 )
 
+// maxURL is how long a fullUrl may be: it is looked at once for each reference.
+const maxURL = 2048
+
 // history is the type of a Bundle whose entries are versions of resources.
 const history = "history"
 
@@ -26,6 +29,8 @@ type bundle struct {
 
 	// Built when the first reference is followed.
 	byURL, byName map[string]place // by fullUrl; by "Patient/123"
+	found         found
+	people        map[int]*person // by entry
 }
 
 // place is where a resource stands. Of several versions in a history it is the first, which is the newest.
@@ -42,6 +47,9 @@ type entry struct {
 	modified time.Time // response.lastModified
 	deletion bool
 	problem  *admit.Problem
+
+	kind  string // of the resource, once references were followed
+	unfit bool   // it is too large for one, or no text
 }
 
 func (b *bundle) resource(i int) []byte { return b.body[b.entries[i].from:b.entries[i].to] }
@@ -194,6 +202,10 @@ func (e *entry) members(s *scanner, i int) error {
 		case "fullUrl":
 			which = 0
 			e.take(parse(value, &e.fullURL, index("Bundle.entry", i)+".fullUrl"))
+			if len(e.fullURL) > maxURL {
+				e.fullURL = ""
+				e.take(bad(admit.BadValue, index("Bundle.entry", i)+".fullUrl", "must have at most 2,048 characters"))
+			}
 		case "resource":
 			which = 1
 			end := int(s.json.InputOffset())
@@ -321,6 +333,7 @@ func (b *bundle) find() {
 		return
 	}
 	b.byURL, b.byName = make(map[string]place, len(b.entries)), make(map[string]place, len(b.entries))
+	b.people = map[int]*person{}
 	add := func(m map[string]place, name string, i int) {
 		at, there := m[name]
 		if !there {
@@ -329,15 +342,18 @@ func (b *bundle) find() {
 		at.several = there && b.kind != history
 		m[name] = at
 	}
-	for i, e := range b.entries {
+	for i := range b.entries {
+		e := &b.entries[i]
 		if e.to == 0 || e.deletion && b.kind != history {
 			continue
 		}
+		e.unfit = judgeText(b.resource(i)) != nil
 		if e.fullURL != "" {
 			add(b.byURL, e.fullURL, i)
 		}
-		if kind, id := head(b.resource(i)); kind != "" && id != "" {
-			add(b.byName, kind+"/"+id, i)
+		var id string
+		if e.kind, id = head(b.resource(i)); e.kind != "" && id != "" {
+			add(b.byName, e.kind+"/"+id, i)
 		}
 	}
 }
@@ -373,7 +389,10 @@ func (b *bundle) resolve(ref string, from int) (none target, _ finding) {
 	case at.several:
 		return none, foundSeveral
 	}
-	return target{text: b.resource(at.entry), at: index("Bundle.entry", at.entry) + ".resource", entry: at.entry}, foundOne
+	if e := &b.entries[at.entry]; !e.unfit {
+		return target{text: b.resource(at.entry), kind: e.kind, at: index("Bundle.entry", at.entry) + ".resource", entry: at.entry}, foundOne
+	}
+	return none, foundNone // it is refused in its own place
 }
 
 // items reads the entries one by one.

@@ -205,29 +205,39 @@ func orNone(c *concept) *concept {
 // members looks for the parts of a blood pressure among the observations of the Bundle that a panel says it is made of, and in
 // the observation itself.
 func (r *reader) members(in *observation) (up, down bool) {
-	take := func(o *observation) {
-		if o.ValueQuantity != nil && o.ValueQuantity.Value != nil && o.DataAbsentReason == nil {
-			up = up || systolic.holdsAny(o.Code)
-			down = down || diastolic.holdsAny(o.Code)
-		}
-	}
-	take(in)
+	up, down = readings(in)
 	for _, ref := range in.HasMember {
-		if ref.Reference == "" {
+		if ref.Reference == "" || up && down {
 			continue
 		}
 		to, found := r.resolve(ref.Reference)
-		if found != foundOne || kindOf(to.text) != "Observation" {
+		if found != foundOne || to.kind != "Observation" {
 			continue
 		}
-		var member observation
-		if parse(to.text, &member, "") != nil {
-			continue
+		known := r.memory(to)
+		has, there := known.readings[to.index()]
+		if !there {
+			var member observation
+			if parse(to.text, &member, "") == nil {
+				switch member.Status {
+				case "final", "amended", "corrected":
+					has[0], has[1] = readings(&member)
+				}
+			}
+			if known.readings == nil {
+				known.readings = map[int][2]bool{}
+			}
+			known.readings[to.index()] = has
 		}
-		switch member.Status {
-		case "final", "amended", "corrected":
-			take(&member)
-		}
+		up, down = up || has[0], down || has[1]
 	}
 	return up, down
+}
+
+// readings tells whether an observation has a systolic and a diastolic value.
+func readings(o *observation) (up, down bool) {
+	if o.ValueQuantity == nil || o.ValueQuantity.Value == nil || o.DataAbsentReason != nil {
+		return false, false
+	}
+	return systolic.holdsAny(o.Code), diastolic.holdsAny(o.Code)
 }

@@ -43,18 +43,19 @@ func (r *reader) person(sub *admit.Submission, ref *reference, field, day string
 		r.places.postcode, r.places.ethnicity = "identifier", "identifier"
 		return nil
 	}
-	var p patient
-	if problem := parse(found.text, &p, found.at); problem != nil {
-		return problem
+	p := r.patientAt(found)
+	if p.problem != nil {
+		problem := *p.problem
+		return &problem
 	}
 	r.places.person = found.at
-	if problem := r.who(sub, &p, found.at); problem != nil {
+	if problem := r.who(sub, &p.patient, found.at); problem != nil {
 		return problem
 	}
 	if own != "" && digitsOf(own) != digitsOf(sub.NHSNumber) {
 		return bad(admit.BadPatient, field+".identifier.value", "must be the NHS number of the Patient that is referred to")
 	}
-	if problem := r.about(sub, &p, found, day); problem != nil && sub.Status != event.EnteredInError {
+	if problem := r.about(sub, p, found.at, day); problem != nil && sub.Status != event.EnteredInError {
 		return problem
 	}
 	return nil
@@ -64,8 +65,9 @@ func (r *reader) person(sub *admit.Submission, ref *reference, field, day string
 // identified says that ref gives the NHS number itself.
 func (r *reader) patient(ref *reference, field string, identified bool) (none target, _ *admit.Problem) {
 	inside := -1
-	for i, text := range r.contained {
-		if kind, _ := head(text); kind == "Patient" {
+	r.look()
+	for i, h := range r.heads {
+		if h.kind == "Patient" {
 			if inside >= 0 {
 				return none, bad(admit.BadPatient, "contained", "must hold one Patient, not several")
 			}
@@ -90,7 +92,7 @@ func (r *reader) patient(ref *reference, field string, identified bool) (none ta
 	case foundSeveral:
 		return none, bad(admit.BadPatient, refers, "must lead to one resource of the Bundle, not several")
 	case foundOne:
-		if kind, _ := head(to.text); kind != "Patient" {
+		if to.kind != "Patient" {
 			return none, bad(admit.BadPatient, refers, "must lead to a Patient")
 		}
 		return to, nil
@@ -138,9 +140,46 @@ func digitsOf(number string) string {
 	}, number)
 }
 
+// person is a Patient that was read.
+type person struct {
+	patient
+	problem  *admit.Problem
+	practice string // its ODS code
+	at       string // where that stands within the Patient
+}
+
+// patientAt reads a Patient, once for all records of a Bundle.
+func (r *reader) patientAt(t target) *person {
+	if t.entry >= 0 && r.in.people[t.entry] != nil {
+		return r.in.people[t.entry]
+	}
+	p := &person{}
+	if p.problem = parse(t.text, &p.patient, t.at); p.problem == nil {
+		p.practice, p.at = r.within(t, p.Contained).practice(&p.patient)
+	}
+	if t.entry >= 0 {
+		r.in.people[t.entry] = p
+	}
+	return p
+}
+
+// practice finds the ODS code of the practice, and where it stands.
+func (r *reader) practice(p *patient) (code, at string) {
+	for i := range p.GeneralPractitioner {
+		if code, ok := r.organisation(&p.GeneralPractitioner[i], 0); ok {
+			return code, index("generalPractitioner", i)
+		}
+	}
+	if p.ManagingOrganization != nil {
+		if code, ok := r.organisation(p.ManagingOrganization, 0); ok {
+			return code, "managingOrganization"
+		}
+	}
+	return "", ""
+}
+
 // about reads what else counts about a Patient.
-func (r *reader) about(sub *admit.Submission, p *patient, from target, day string) *admit.Problem {
-	at, within := from.at, r.within(from, p.Contained)
+func (r *reader) about(sub *admit.Submission, p *person, at, day string) *admit.Problem {
 	if p.BirthDate != "" && !isDate(p.BirthDate) {
 		return bad(admit.BadBirthDate, below(at, "birthDate"), "must be a date, a month or a year")
 	}
@@ -154,16 +193,8 @@ func (r *reader) about(sub *admit.Submission, p *patient, from target, day strin
 		sub.Postcode, r.places.postcode = p.Address[i].PostalCode, index("address", i)+".postalCode"
 	}
 	sub.Ethnicity, r.places.ethnicity = ethnicity(p.Extension)
-	for i := range p.GeneralPractitioner {
-		if code, ok := within.organisation(&p.GeneralPractitioner[i], 0); ok {
-			sub.Practice, r.places.practice = code, below(at, index("generalPractitioner", i))
-			return nil
-		}
-	}
-	if p.ManagingOrganization != nil {
-		if code, ok := within.organisation(p.ManagingOrganization, 0); ok {
-			sub.Practice, r.places.practice = code, below(at, "managingOrganization")
-		}
+	if p.practice != "" {
+		sub.Practice, r.places.practice = p.practice, below(at, p.at)
 	}
 	return nil
 }
@@ -265,29 +296,59 @@ func (r *reader) organisation(ref *reference, hop int) (string, bool) {
 	if found != foundOne {
 		return "", false
 	}
-	switch kind, _ := head(to.text); kind {
+	switch to.kind {
 	case "Organization", "Location", "HealthcareService", "PractitionerRole":
 	default:
 		return "", false
 	}
-	var p party
-	if parse(to.text, &p, "") != nil {
-		return "", false
+	known, key := r.memory(to), foundAt{to.index(), hop}
+	code, there := known.organisations[key]
+	if !there {
+		code = r.party(to, hop)
+		if known.organisations == nil {
+			known.organisations = map[foundAt]string{}
+		}
+		known.organisations[key] = code
 	}
-	within := r.within(to, p.Contained)
+	return code, code != ""
+}
+
+// party reads the ODS code of an organisation; empty if it has none.
+func (r *reader) party(at target, hop int) string {
+	var p party
+	if parse(at.text, &p, "") != nil {
+		return ""
+	}
 	for i := range p.Identifier {
 		if code, ok := ods(&p.Identifier[i]); ok {
-			return code, true
+			return code
 		}
 	}
+	within := r.within(at, p.Contained)
 	for _, next := range [...]*reference{p.Organization, p.ManagingOrganization, p.ProvidedBy} {
 		if next != nil {
 			if code, ok := within.organisation(next, hop+1); ok {
-				return code, true
+				return code
 			}
 		}
 	}
-	return "", false
+	return ""
+}
+
+// found is what was read of resources that references lead to: many may lead to one, and it is read once.
+type found struct {
+	organisations map[foundAt]string // ODS codes
+	readings      map[int][2]bool    // of observations: whether they are a systolic and a diastolic value
+}
+
+type foundAt struct{ index, hop int }
+
+// memory is where what was read of a target is kept.
+func (r *reader) memory(t target) *found {
+	if t.entry >= 0 {
+		return &r.in.found
+	}
+	return &r.found
 }
 
 // ods reads an ODS code. X99999 and X99998 are what NHS forms hold for "not known" and "not applicable".
@@ -310,9 +371,18 @@ const (
 
 // target is the resource that a reference leads to.
 type target struct {
-	text  []byte
-	at    string
-	entry int // of the Bundle; -1 for one that is contained
+	text   []byte
+	kind   string
+	at     string
+	entry  int // of the Bundle; -1 for one that is contained
+	inside int // of contained
+}
+
+func (t target) index() int {
+	if t.entry >= 0 {
+		return t.entry
+	}
+	return t.inside
 }
 
 // within is a reader of the references in a resource that a reference led to.
@@ -331,14 +401,32 @@ func (r *reader) resolve(ref string) (none target, _ finding) {
 		}
 		return r.in.resolve(ref, r.entry)
 	}
-	to, found := none, foundNone
-	for i, other := range r.contained {
-		if _, id := head(other); id != "" && id == ref[1:] {
-			if found != foundNone {
-				return none, foundSeveral
+	r.look()
+	at, ok := r.byID[ref[1:]]
+	switch {
+	case !ok:
+		return none, foundNone
+	case at.several:
+		return none, foundSeveral
+	}
+	return target{text: r.contained[at.entry], kind: r.heads[at.entry].kind, at: index("contained", at.entry), entry: -1, inside: at.entry}, foundOne
+}
+
+// look finds out what the contained resources are, once.
+func (r *reader) look() {
+	if r.heads != nil || len(r.contained) == 0 {
+		return
+	}
+	r.heads, r.byID = make([]heading, len(r.contained)), make(map[string]place, len(r.contained))
+	for i, text := range r.contained {
+		h := &r.heads[i]
+		if h.kind, h.id = head(text); h.id != "" {
+			at, several := r.byID[h.id]
+			if !several {
+				at.entry = i
 			}
-			to, found = target{text: other, at: index("contained", i), entry: -1}, foundOne
+			at.several = several
+			r.byID[h.id] = at
 		}
 	}
-	return to, found
 }

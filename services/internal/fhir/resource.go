@@ -20,8 +20,14 @@ type reader struct {
 	entry int     // of it
 
 	contained []jsontext.Value
+	heads     []heading // of contained, once looked at
+	byID      map[string]place
+	found     found // of contained
 	places    places
 }
+
+// heading is what a contained resource is called.
+type heading struct{ kind, id string }
 
 // places say where the parts of a submission stand, for what the door refuses. All but person are paths within the resource.
 type places struct {
