@@ -9,15 +9,17 @@
 //   - what the command deadletters lists and shows
 //   - the files that NATS and ClickHouse leave on disk, with ClickHouse's compression off
 //
-// A value is looked for as it was sent, in other ways of writing it, and in base64 and hex. The same search must first find
-// values that were put on purpose into each of these places.
+// A value is looked for as it was sent, in other ways of writing it, in base64 and hex, and as a hash without a key. The same
+// search must first find values that were put on purpose into each of these places.
 //
-// What it does not prove: that a sender cannot hide a person's data where free text is Gapwatch's to keep (the source that
-// the deployment allows, or a group in data.plus), nor in an encryption of the sender's own.
+// What it does not prove: that a sender cannot hide a person's data where the text is Gapwatch's to keep (the source that the
+// deployment allows, a group in data.plus, a name of up to five letters that stands where an ODS code should), nor in an
+// encryption of the sender's own; and, of messages that are published past the door, anything about what is no NHS number.
 package privacy
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -63,6 +65,10 @@ func NewSearch(secrets ...Secret) *Search {
 			for _, text := range base64s(spelling) {
 				s.add(secret.Name, "in base64", []byte(text))
 			}
+			// There are so few NHS numbers that a hash without a key is as good as the number.
+			sum := sha256.Sum256([]byte(spelling))
+			s.add(secret.Name, "as a hash", sum[:16])
+			s.add(secret.Name, "as a hash in hex", []byte(hex.EncodeToString(sum[:16])))
 		}
 		if number, err := strconv.ParseUint(secret.Value, 10, 64); err == nil {
 			s.add(secret.Name, "as a little-endian number", binary.LittleEndian.AppendUint64(nil, number))

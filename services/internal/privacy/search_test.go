@@ -2,6 +2,7 @@ package privacy_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -40,6 +41,12 @@ func TestSearch(t *testing.T) {
 				if coded := encoding.EncodeToString([]byte(text)); len(search.Find([]byte(coded))) == 0 {
 					t.Errorf("%s is not found in %s", value, coded)
 				}
+			}
+		}
+		hash := sha256.Sum256([]byte(value))
+		for _, text := range []string{string(hash[:]), hex.EncodeToString(hash[:])} {
+			if len(search.Find([]byte("x"+text))) == 0 {
+				t.Errorf("%s is not found as a hash", value)
 			}
 		}
 		other := value[:2] + string(value[2]+1) + value[3:]
