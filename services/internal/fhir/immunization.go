@@ -47,7 +47,7 @@ func (r *reader) immunization(in *immunization) (sub admit.Submission, problem *
 	if e := r.inEntry(); e != nil && e.deletion {
 		sub.Status, sub.Why = event.EnteredInError, ""
 	}
-	sub.Revision = revision(in.Meta.VersionID)
+	sub.Revision = r.revision(in.Meta.VersionID)
 	if sub.Time, problem = r.version(&in.Meta, in.Recorded, "recorded"); problem != nil {
 		return sub, problem
 	}

@@ -51,7 +51,7 @@ func (r *reader) observation(in *observation) (sub admit.Submission, problem *ad
 	if problem = mustUnderstand(in.ImplicitRules, in.ModifierExtension, ""); problem != nil {
 		return sub, problem
 	}
-	sub.Revision = revision(in.Meta.VersionID)
+	sub.Revision = r.revision(in.Meta.VersionID)
 	switch in.Status {
 	case "final":
 		sub.Status = event.Completed

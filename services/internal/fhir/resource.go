@@ -152,6 +152,9 @@ func mustUnderstand(implicitRules string, modifiers []jsontext.Value, at string)
 // uriSystem is the identifier system of values that are URIs themselves.
 const uriSystem = "urn:ietf:rfc:3986"
 
+// ofResource is places.record of a record without a business identifier.
+const ofResource = "id"
+
 // identify finds which record a resource is a version of (see the package comment).
 func (r *reader) identify(kind, id string, identifiers []identifier) (source, record string, _ *admit.Problem) {
 	if len(id) > 0 && !isID(id) {
@@ -189,7 +192,7 @@ func (r *reader) identify(kind, id string, identifiers []identifier) (source, re
 	case id == "":
 		return "", "", missing("identifier", "must be there (a system and a value), or an id")
 	}
-	r.places.record, r.places.source = "id", "identifier"
+	r.places.record, r.places.source = ofResource, "identifier"
 	return r.o.Source, kind + "/" + id, nil
 }
 
@@ -222,15 +225,18 @@ func isID(text string) bool {
 	return true
 }
 
-// revision is what meta.versionId says about earlier versions.
-func revision(versionID string) admit.Revision {
-	if versionID == "1" {
+// revision is what meta.versionId says about earlier versions. It is a number of the server that has the resource: 1 promises nothing
+// about a record that goes by its business identifier, which another server may have sent before.
+func (r *reader) revision(versionID string) admit.Revision {
+	switch {
+	case versionID == "" || strings.Trim(versionID, "0123456789") != "":
+		return admit.UnknownRevision
+	case versionID != "1":
+		return admit.Correction
+	case r.places.record == ofResource:
 		return admit.First
 	}
-	if versionID == "" || strings.Trim(versionID, "0123456789") != "" {
-		return admit.UnknownRevision
-	}
-	return admit.Correction
+	return admit.UnknownRevision
 }
 
 const instantRule = "must be an instant: a date and a time with seconds and an offset"

@@ -46,7 +46,7 @@ func TestImmunization(t *testing.T) {
 	sct := func(code string) []admit.Code { return []admit.Code{{System: admit.SNOMED, Code: code}} }
 	want := admit.Submission{
 		Source: "https://pharmacy.example/vaccinations", Record: "vacc-000001", Time: time.Date(2026, 10, 3, 9, 12, 45, 123e6, time.UTC),
-		Status: event.Completed, Revision: admit.First, Type: event.TypeVaccination,
+		Status: event.Completed, Type: event.TypeVaccination,
 		NHSNumber: "9990000018", BirthDate: "1948-05-17", Postcode: "ZZ99 3VZ",
 		Procedures: sct("822851000000102"), Products: sct("39566211000001103"), Diseases: [][]admit.Code{sct("6142004")},
 		OccurredAt: "2026-10-03T10:05:00+01:00", Dose: 1, Ethnicity: "H", Practice: "SYN001", Provider: "FSY01",
@@ -230,6 +230,8 @@ func TestImmunizationSays(t *testing.T) {
 		}},
 		{"not subpotent", []string{status, status + `, "isSubpotent": false, "subpotentReason": [{"text": "partial"}]`}, func(s admit.Submission) string { return differ(say(s.Subpotent), "false") }},
 
+		{"version 1 by its business identifier: perhaps another server's copy", []string{}, revisionIs(admit.UnknownRevision)},
+		{"version 1 by its id", []string{`"identifier": [` + official + `],`, `"id": "abc-1",`}, revisionIs(admit.First)},
 		{"version 2", []string{`"versionId": "1"`, `"versionId": "2"`}, revisionIs(admit.Correction)},
 		{"version 10", []string{`"versionId": "1"`, `"versionId": "10"`}, revisionIs(admit.Correction)},
 		{"version of letters", []string{`"versionId": "1"`, `"versionId": "1a"`}, revisionIs(admit.UnknownRevision)},
