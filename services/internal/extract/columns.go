@@ -64,7 +64,7 @@ var own = [ownColumns]Column{
 	ownBirthDate: {"birth_date", no, "2026-10-03, or 2026-10 or 2026 where no more is known. It decides about programmes for an age and goes no further than the door"},
 	ownPostcode:  {"postcode", no, "where the person lived when it was done. It becomes an LSOA at the door and goes no further"},
 	ownLSOA:      {"lsoa", no, "LSOA code of 2011 or 2021; taken instead of the postcode where there are both"},
-	ownEthnicity: {"ethnicity", no, "NHS ethnic category 2001: one of A to S, or Z"},
+	ownEthnicity: {"ethnicity", no, "NHS ethnic category 2001: one of A to S, or Z; 99 (not known) is the same as empty"},
 	ownPractice:  {"practice", no, "ODS code of the practice that the person is registered with"},
 	ownProvider:  {"provider", no, "ODS code of who did it"},
 	ownPlus:      {"plus", no, "PLUS groups, such as smi or ld, with a space or | between"},

@@ -123,6 +123,14 @@ func TestOwnHealthCheck(t *testing.T) {
 	}
 }
 
+func TestOwnEthnicityNotKnown(t *testing.T) {
+	for text, want := range map[string]string{"99": "", "z": "Z", "": ""} {
+		if s := one(t, "record,programme,occurred_at,nhs_number,ethnicity\n17,flu-65,2026-10-03,,"+text+"\n", options); s.Ethnicity != want {
+			t.Errorf("%q: %q", text, s.Ethnicity)
+		}
+	}
+}
+
 func TestOwnVersions(t *testing.T) {
 	for _, c := range []struct {
 		status, revision string

@@ -37,7 +37,9 @@ func submitOwn(s *admit.Submission, values []string, o *Options) *admit.Problem 
 	s.Programme = values[ownProgramme]
 	s.Cohort = values[ownCohort]
 	s.OccurredAt = values[ownOccurredAt]
-	s.Ethnicity = strings.ToUpper(values[ownEthnicity])
+	if s.Ethnicity = strings.ToUpper(values[ownEthnicity]); s.Ethnicity == "99" {
+		s.Ethnicity = "" // not known: the same as nothing said
+	}
 	s.Practice = strings.ToUpper(values[ownPractice])
 	s.Provider = strings.ToUpper(values[ownProvider])
 	if values[ownPlus] != "" {
