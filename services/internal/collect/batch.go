@@ -181,9 +181,9 @@ func (b *batch) reject(row *Row, err error) {
 }
 
 // sendLetters publishes a dead letter for every rejected message, and a rejection to its sender where that is known, and has
-// each confirmed.
+// each confirmed. Rejections are a convenience: where they cannot be published, the batch goes on without.
 func (b *batch) sendLetters(ctx context.Context) error {
-	sent := false
+	sent, untold := false, false
 	for i := range b.messages {
 		m := &b.messages[i]
 		if m.Rejection == nil {
@@ -211,12 +211,13 @@ func (b *batch) sendLetters(ctx context.Context) error {
 		if msg, err = letter.rejection(); err != nil {
 			return err
 		}
-		if msg != nil {
-			if err := b.retry(ctx, "publish a rejection", func() error {
-				_, err := b.publish(ctx, msg)
-				return err
-			}); err != nil {
-				return err
+		if msg != nil && !untold {
+			if err := b.tell(ctx, msg); err != nil {
+				if ctx.Err() != nil {
+					return err
+				}
+				untold = true
+				b.Logger.Error("senders are not told of dead letters", "stream", stream.Rejections, "error", err)
 			}
 		}
 		b.Logger.Debug("dead letter", "reason", m.Rejection.Reason, "field", m.Rejection.Field, "sequence", m.Sequence, "sender", m.Sender, "request", m.Request)
@@ -225,6 +226,20 @@ func (b *batch) sendLetters(ctx context.Context) error {
 		return nil
 	}
 	return b.checkpoint(DeadLettered)
+}
+
+// tell publishes a rejection. While NATS is away it waits; a stream that does not take it, although it was seen to, ends it.
+func (b *batch) tell(ctx context.Context, msg *nats.Msg) error {
+	refused := 0
+	return b.retry(ctx, "publish a rejection", func() error {
+		_, err := b.publish(ctx, msg)
+		if err != nil && b.JetStream.Conn().IsConnected() {
+			if refused++; refused > 1 {
+				err = backoff.Permanent(err)
+			}
+		}
+		return err
+	})
 }
 
 // publish publishes one message and has it confirmed.

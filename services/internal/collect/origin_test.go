@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"gapwatch/services/internal/collect"
@@ -108,6 +109,32 @@ func TestASenderIsToldOnceWhateverHappens(t *testing.T) {
 	r.check("handled without", r.count("SELECT count() FROM prevention.handled FINAL WHERE stream = ? AND request = '' AND sequence = ?", r.created(), direct), 1)
 	if text := logs.String(); !strings.Contains(text, "requests=["+request+"] more_requests=0") {
 		t.Errorf("the log does not name the request:\n%s", text)
+	}
+}
+
+// Where senders cannot be told, events are stored and dead letters are written all the same.
+func TestRejectionsThatNobodyTakesStopNothing(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	run := r.collect(nil)
+	r.publish(r.samples(50, 60)...)
+	r.settled()
+	if err := r.js.DeleteStream(t.Context(), stream.Rejections); err != nil {
+		t.Fatal(err)
+	}
+	// Its subjects are another's, which is full: neither can it be made again, nor is a rejection taken.
+	if _, err := r.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{stream.RejectionSubjects}, MaxBytes: 1, Discard: jetstream.DiscardNew}); err != nil {
+		t.Fatal(err)
+	}
+	from := nats.Header{stream.HeaderSender: {"gp-north"}, stream.HeaderRequest: {request}}
+	for i := range 5 {
+		r.sendFrom(r.rejected(i), from)
+	}
+	r.sendFrom(r.sample(100), from)
+	r.settled()
+	r.check("letters", uint64(len(r.letters())), 5)
+	r.check("rows", r.stored(), 11)
+	if err := run.finish(); err != nil {
+		t.Error(err)
 	}
 }
 
