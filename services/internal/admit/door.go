@@ -33,7 +33,8 @@ import (
 //  4. a correction that counts: a microsecond later
 //  5. a correction that by the sender's word does not count; the sender's own retraction: a retraction, a microsecond later
 //
-// A first version that does not count is not published at all.
+// Versions that a sender made within two microseconds of each other are taken for versions of one time. A first version that does
+// not count is not published at all.
 type Door struct {
 	Programmes *programme.Set   // required
 	Mapping    *mapping.Tables  // required, of the same programmes
