@@ -142,8 +142,9 @@ The first row names the columns, in any order and case. Commas, semicolons, tabs
 spreadsheet. A column that is not listed is refused, lest a mistyped one be lost.
 
 Neither the order of the rows nor that of the files matters. Of two versions of a record the one with the later time counts; at
-the same time delete counts over update and update over new, and a version that counts for a programme over one that only would not
-(an age outside, another vaccine); between two that are equal in that, too, the content decides, not which came last. So a file should hold a record once, as it is when the extract is made, or say a time of its own for each version.
+the same time delete counts over update and update over new, and a version that counts for a programme over one that is for none
+(an age outside, another vaccine). Between two that are equal in that, too, the content decides, not which came last. So a file
+should hold a record once, as it is when the extract is made, or say a time of its own for each version.
 
 ## Gapwatch's own columns
 
