@@ -204,6 +204,25 @@ func TestRejections(t *testing.T) {
 	}
 }
 
+// Where rejections cannot be kept the answer still names each one, and comes in the time that one of them is waited for.
+func TestRejectionsCannotBeKept(t *testing.T) {
+	d := open(t, nil)
+	if err := d.js.DeleteStream(t.Context(), stream.Rejections); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	a := d.send(http.StatusAccepted, request{path: "/v1/events", media: lines, body: strings.Repeat("{}\n", 50) + many(0, 10)})
+	if a.Rejected != 50 || a.Accepted != 10 || len(a.Results) != 60 {
+		t.Errorf("%.300s", a.text)
+	}
+	if took := time.Since(begun); took > 15*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if log := d.log.String(); strings.Count(log, "rejections are not kept") != 1 {
+		t.Error("the log does not say so once")
+	}
+}
+
 // generated is an endless text read up to a size, made as it is read.
 type generated struct {
 	header string

@@ -172,8 +172,12 @@ func (x *exchange) settle(ctx context.Context) error {
 			w.result.outcome = duplicate
 		}
 	case aRejection:
-		// The answer names it; that the list of rejections has it too is a convenience.
-		if _, err := w.sent.Wait(ctx); err != nil && !x.untold {
+		// The answer names it; that the list of rejections has it too is a convenience. One that cannot be had is waited for,
+		// and not each of those behind it.
+		if x.untold {
+			break
+		}
+		if _, err := w.sent.Wait(ctx); err != nil {
 			x.untold = true
 			x.server.log.Warn("rejections are not kept", "request", x.request, "error", err)
 		}
