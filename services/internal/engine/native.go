@@ -104,6 +104,9 @@ func (w *nativeWriter) parse(data *[]byte) bool {
 		return t
 	}
 	columns, rows := number(), number()
+	if columns == 0 {
+		return false
+	}
 	w.plain = w.plain[:0]
 	for range columns {
 		head := rest
@@ -117,7 +120,7 @@ func (w *nativeWriter) parse(data *[]byte) bool {
 		rest = rest[size:]
 	}
 	w.rows, *data = rows, rest
-	return columns > 0
+	return true
 }
 
 // copyFrom is how many bytes of values are written as they are; fewer are gathered first.

@@ -69,6 +69,9 @@ func TestOnlyWholePlainBlocksAreCopied(t *testing.T) {
 			t.Errorf("%d bytes of %d are taken for whole blocks", end, len(data))
 		}
 	}
+	if _, err := newNativeWriter(&bytes.Buffer{}, 1, time.UTC).Write([]byte("Code: 241")); err == nil {
+		t.Error("what is no block, and says of more columns than it has bytes, is taken for nothing")
+	}
 	var text chproto.ColStr
 	text.Append(strings.Repeat("x", 300))
 	var mixed chproto.Buffer
