@@ -20,7 +20,6 @@ const (
 	NoProgramme                    // it is in order and counts for nothing here
 	Skipped                        // no record: a Patient, say
 	Rejected                       // it can never be taken as it is
-	Postponed                      // it was not taken now; the same request may be sent again
 )
 
 // verdicts say how each verdict is written: as a code of [VerdictSystem], as an issue, and as the status of a Bundle's entry.
@@ -30,10 +29,9 @@ var verdicts = [...]struct{ code, severity, issue, status, text string }{
 	NoProgramme: {"no-programme", "information", "business-rule", "200 OK", "counts for no programme"},
 	Skipped:     {"no-record", "information", "informational", "200 OK", "is no record that could count"},
 	Rejected:    {"rejected", "error", "processing", "422 Unprocessable Entity", "was rejected"},
-	Postponed:   {"postponed", "error", "transient", "503 Service Unavailable", "was not taken now: send it again as it is"},
 }
 
-// VerdictSystem is the code system of issue.details in our answers: accepted, duplicate, no-programme, no-record, rejected, postponed.
+// VerdictSystem is the code system of issue.details in our answers: accepted, duplicate, no-programme, no-record, rejected.
 const VerdictSystem = "urn:gapwatch:verdict"
 
 // Answer is what became of one item.
@@ -80,14 +78,32 @@ func AppendProblem(dst []byte, code, text string) []byte {
 	return append(dst, "}}]}"...)
 }
 
-// AppendEntry appends one entry of the answer to a Bundle, a Bundle of type batch-response: {"response": {"status", "outcome"}}.
-// The door writes {"resourceType":"Bundle","type":"batch-response","entry":[ and ]} around the entries, with commas between.
-func AppendEntry(dst []byte, answer Answer) []byte {
-	dst = append(dst, `{"response":{"status":"`...)
-	dst = append(dst, verdicts[answer.Verdict].status...)
-	dst = append(dst, `","outcome":`...)
-	dst = AppendOutcome(dst, answer)
-	return append(dst, "}}"...)
+// AppendResponse appends the answer to a Bundle of type batch or transaction: a Bundle whose type is that with "-response", with
+// an entry for each of the answers, which must be one for each entry and in their order. brief leaves out the outcome of what was
+// simply taken: its entry has the status alone.
+func AppendResponse(dst []byte, kind string, brief bool, answers ...Answer) []byte {
+	dst = append(dst, `{"resourceType":"Bundle","type":`...)
+	dst = quote(dst, kind+"-response")
+	dst = append(dst, `,"entry":[`...)
+	for i := range answers {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"response":{"status":"`...)
+		dst = append(dst, verdicts[answers[i].Verdict].status...)
+		dst = append(dst, '"')
+		if !brief || !answers[i].Simple() {
+			dst = append(dst, `,"outcome":`...)
+			dst = AppendOutcome(dst, answers[i])
+		}
+		dst = append(dst, "}}"...)
+	}
+	return append(dst, "]}"...)
+}
+
+// Simple tells whether there is nothing to say but that it is taken.
+func (a *Answer) Simple() bool {
+	return (a.Verdict == Accepted || a.Verdict == Duplicate) && a.Why == ""
 }
 
 // appendIssue appends one issue. It holds the place, the rule, and the record's HMAC; nothing of the item.
@@ -116,7 +132,7 @@ func (a *Answer) appendIssue(dst []byte) []byte {
 	} else {
 		dst = append(dst, "item "...)
 	}
-	dst = strconv.AppendInt(dst, int64(a.Index), 10)
+	dst = strconv.AppendInt(dst, int64(a.Index)+1, 10) // from 1, as everywhere but in FHIRPath
 	if a.Record != "" {
 		dst = append(dst, ", record "...)
 		dst = append(dst, a.Record...)

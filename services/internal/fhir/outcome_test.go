@@ -58,26 +58,25 @@ func TestOutcome(t *testing.T) {
 		answer                                              Answer
 		severity, code, verdict, text, diagnostics, element string
 	}{
-		{Answer{Index: 2, Type: "Immunization", Verdict: Accepted, Record: "ab12"}, "information", "informational", "accepted", "accepted", "item 2, record ab12", ""},
-		{Answer{Verdict: Accepted, Why: "the postcode is not in the look-up file"}, "information", "informational", "accepted", "accepted: the postcode is not in the look-up file", "item 0", ""},
-		{Answer{Verdict: Duplicate, Record: "ab12"}, "information", "duplicate", "duplicate", "was accepted before, as it is", "item 0, record ab12", ""},
-		{Answer{Verdict: NoProgramme, Why: "the age is outside"}, "information", "business-rule", "no-programme", "counts for no programme: the age is outside", "item 0", ""},
-		{Answer{Verdict: Skipped}, "information", "informational", "no-record", "is no record that could count", "item 0", ""},
-		{Answer{Verdict: Postponed}, "error", "transient", "postponed", "was not taken now: send it again as it is", "item 0", ""},
+		{Answer{Index: 2, Type: "Immunization", Verdict: Accepted, Record: "ab12"}, "information", "informational", "accepted", "accepted", "item 3, record ab12", ""},
+		{Answer{Verdict: Accepted, Why: "the postcode is not in the look-up file"}, "information", "informational", "accepted", "accepted: the postcode is not in the look-up file", "item 1", ""},
+		{Answer{Verdict: Duplicate, Record: "ab12"}, "information", "duplicate", "duplicate", "was accepted before, as it is", "item 1, record ab12", ""},
+		{Answer{Verdict: NoProgramme, Why: "the age is outside"}, "information", "business-rule", "no-programme", "counts for no programme: the age is outside", "item 1", ""},
+		{Answer{Verdict: Skipped}, "information", "informational", "no-record", "is no record that could count", "item 1", ""},
 		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("bad dose", "protocolApplied[0].doseNumberPositiveInt")}, "error", "value", "rejected",
-			"protocolApplied[0].doseNumberPositiveInt must be right", "item 0", "Immunization.protocolApplied[0].doseNumber"},
+			"protocolApplied[0].doseNumberPositiveInt must be right", "item 1", "Immunization.protocolApplied[0].doseNumber"},
 		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("bad code", "extension[0].valueCodeableConcept.coding[0].code")}, "error", "code-invalid", "rejected",
-			"extension[0].valueCodeableConcept.coding[0].code must be right", "item 0", "Immunization.extension[0].value.coding[0].code"},
+			"extension[0].valueCodeableConcept.coding[0].code must be right", "item 1", "Immunization.extension[0].value.coding[0].code"},
 		{Answer{Index: 3, InBundle: true, Type: "Observation", Verdict: Rejected, Problem: refused("missing field", "effectiveDateTime")}, "error", "required", "rejected",
-			"effectiveDateTime must be right", "entry 3", "Bundle.entry[3].resource.effective"},
+			"effectiveDateTime must be right", "entry 4", "Bundle.entry[3].resource.effective"},
 		{Answer{Index: 3, InBundle: true, Verdict: Rejected, Problem: refused("bad birth date", "Bundle.entry[1].resource.birthDate")}, "error", "value", "rejected",
-			"Bundle.entry[1].resource.birthDate must be right", "entry 3", "Bundle.entry[1].resource.birthDate"},
-		{Answer{Index: 3, InBundle: true, Verdict: Rejected, Problem: refused("not JSON", "resource")}, "error", "structure", "rejected", "the resource must be right", "entry 3", "Bundle.entry[3].resource"},
-		{Answer{Verdict: Rejected, Problem: refused("too large", "resource")}, "error", "too-long", "rejected", "the resource must be right", "item 0", ""},
-		{Answer{Verdict: Rejected, Problem: refused("not JSON", "Bundle")}, "error", "structure", "rejected", "Bundle must be right", "item 0", "Bundle"},
-		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("not supported", "modifierExtension[0]")}, "error", "extension", "rejected", "modifierExtension[0] must be right", "item 0", "Immunization.modifierExtension[0]"},
-		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("bad patient", "patient.reference")}, "error", "not-found", "rejected", "patient.reference must be right", "item 0", "Immunization.patient.reference"},
-		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("bad patient", "contained")}, "error", "invariant", "rejected", "contained must be right", "item 0", "Immunization.contained"},
+			"Bundle.entry[1].resource.birthDate must be right", "entry 4", "Bundle.entry[1].resource.birthDate"},
+		{Answer{Index: 3, InBundle: true, Verdict: Rejected, Problem: refused("not JSON", "resource")}, "error", "structure", "rejected", "the resource must be right", "entry 4", "Bundle.entry[3].resource"},
+		{Answer{Verdict: Rejected, Problem: refused("too large", "resource")}, "error", "too-long", "rejected", "the resource must be right", "item 1", ""},
+		{Answer{Verdict: Rejected, Problem: refused("not JSON", "Bundle")}, "error", "structure", "rejected", "Bundle must be right", "item 1", "Bundle"},
+		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("not supported", "modifierExtension[0]")}, "error", "extension", "rejected", "modifierExtension[0] must be right", "item 1", "Immunization.modifierExtension[0]"},
+		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("bad patient", "patient.reference")}, "error", "not-found", "rejected", "patient.reference must be right", "item 1", "Immunization.patient.reference"},
+		{Answer{Type: "Immunization", Verdict: Rejected, Problem: refused("bad patient", "contained")}, "error", "invariant", "rejected", "contained must be right", "item 1", "Immunization.contained"},
 	} {
 		o := readOutcome(t, AppendOutcome(nil, test.answer))
 		issue := o.Issue[0]
@@ -101,22 +100,42 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-func TestEntry(t *testing.T) {
-	for verdict, status := range map[Verdict]string{
-		Accepted: "202 Accepted", Duplicate: "200 OK", NoProgramme: "200 OK", Skipped: "200 OK", Rejected: "422 Unprocessable Entity", Postponed: "503 Service Unavailable",
-	} {
-		var entry struct {
-			Response struct {
-				Status  string          `json:"status"`
-				Outcome json.RawMessage `json:"outcome"`
-			} `json:"response"`
+func TestResponse(t *testing.T) {
+	statuses := map[Verdict]string{
+		Accepted: "202 Accepted", Duplicate: "200 OK", NoProgramme: "200 OK", Skipped: "200 OK", Rejected: "422 Unprocessable Entity",
+	}
+	var answers []Answer
+	for verdict := Accepted; verdict <= Rejected; verdict++ {
+		answers = append(answers, Answer{InBundle: true, Index: len(answers), Verdict: verdict})
+	}
+	answers = append(answers, Answer{InBundle: true, Index: len(answers), Verdict: Accepted, Why: "the area is not known"})
+	for _, brief := range []bool{false, true} {
+		var bundle struct {
+			ResourceType, Type string
+			Entry              []struct {
+				Response struct {
+					Status  string          `json:"status"`
+					Outcome json.RawMessage `json:"outcome"`
+				} `json:"response"`
+			}
 		}
-		if err := json.Unmarshal(AppendEntry(nil, Answer{InBundle: true, Verdict: verdict}), &entry); err != nil {
+		if err := json.Unmarshal(AppendResponse(nil, "batch", brief, answers...), &bundle); err != nil {
 			t.Fatal(err)
 		}
-		if entry.Response.Status != status {
-			t.Errorf("%d: %s, want %s", verdict, entry.Response.Status, status)
+		if bundle.ResourceType != "Bundle" || bundle.Type != "batch-response" || len(bundle.Entry) != len(answers) {
+			t.Fatalf("%+v", bundle)
 		}
-		readOutcome(t, entry.Response.Outcome)
+		for i, entry := range bundle.Entry {
+			if want := statuses[answers[i].Verdict]; entry.Response.Status != want {
+				t.Errorf("%d: %s, want %s", i, entry.Response.Status, want)
+			}
+			if brief && (i == 0 || i == 1) {
+				if entry.Response.Outcome != nil {
+					t.Errorf("%d: %s", i, entry.Response.Outcome)
+				}
+				continue
+			}
+			readOutcome(t, entry.Response.Outcome)
+		}
 	}
 }

@@ -151,15 +151,18 @@ func (a *jsonAnswer) finish(w http.ResponseWriter, request string, c *counts, pr
 
 func (a *jsonAnswer) close() error { return a.results.close() }
 
-// outcomeAnswer is the answer to a resource or a Bundle: an OperationOutcome with an issue for each entry.
+// outcomeAnswer is the answer to a resource or a Bundle: an OperationOutcome with an issue for each entry; to a batch or
+// transaction that was taken a Bundle, as FHIR has it.
 type outcomeAnswer struct {
-	answers []fhir.Answer
-	brief   bool
+	answers  []fhir.Answer
+	response string // see [item]
+	brief    bool
 }
 
 func (a *outcomeAnswer) add(r *result) {
-	if !a.brief || r.outcome != accepted && r.outcome != duplicate || r.why != "" {
-		a.answers = append(a.answers, inFHIR(r))
+	a.response = r.item.response
+	if answer := inFHIR(r); !a.brief || a.response != "" || !answer.Simple() {
+		a.answers = append(a.answers, answer)
 	}
 }
 
@@ -171,7 +174,13 @@ func (a *outcomeAnswer) finish(w http.ResponseWriter, _ string, _ *counts, probl
 	}
 	w.Header().Set("Content-Type", mediaFHIR)
 	w.WriteHeader(status)
-	_, err := w.Write(fhir.AppendOutcome(nil, a.answers...))
+	var text []byte
+	if a.response != "" && problem == nil {
+		text = fhir.AppendResponse(nil, a.response, a.brief, a.answers...)
+	} else {
+		text = fhir.AppendOutcome(nil, a.answers...)
+	}
+	_, err := w.Write(text)
 	return err
 }
 

@@ -97,7 +97,7 @@ func (x *exchange) take(ctx context.Context, all items) (end ended) {
 
 // admit decides what becomes of one item.
 func (x *exchange) admit(it *item) (waiting, admit.Result) {
-	w := waiting{result: result{item: item{number: it.number, typ: it.typ, inBundle: it.inBundle}}}
+	w := waiting{result: result{item: item{number: it.number, typ: it.typ, inBundle: it.inBundle, response: it.response}}}
 	r := &w.result
 	if it.skip {
 		r.outcome = skipped

@@ -165,9 +165,28 @@ func TestFHIR(t *testing.T) {
 	if len(outcome.Issue) != 1 || d.stored() != before {
 		t.Errorf("%d stored before, %d after: %s", before, d.stored(), a.text)
 	}
-	d.send(http.StatusAccepted, request{path: "/v1/fhir", media: media, body: bundle("transaction", immunization("f-6", anna, "1950-04-01"), immunization("f-7", ben, "1950-04-01"))})
-	if d.stored() != before+2 {
-		t.Errorf("%d are stored", d.stored())
+	var response struct {
+		ResourceType, Type string
+		Entry              []struct {
+			Response struct {
+				Status  string
+				Outcome *operationOutcome
+			}
+		}
+	}
+	a = d.send(http.StatusAccepted, request{path: "/v1/fhir", media: media, body: bundle("transaction", immunization("f-6", anna, "1950-04-01"), immunization("f-7", ben, "1950-04-01"))})
+	unmarshal(t, a.text, &response)
+	if d.stored() != before+2 || response.ResourceType != "Bundle" || response.Type != "transaction-response" || len(response.Entry) != 2 {
+		t.Errorf("%d are stored: %s", d.stored(), a.text)
+	}
+	// The answer to a batch has an entry for each of its entries, in their order, also where only what matters is asked for.
+	a = d.send(http.StatusAccepted, request{path: "/v1/fhir", media: media, body: bundle("batch", mixed...), header: map[string]string{"Prefer": "return=minimal"}})
+	response.Entry = nil
+	unmarshal(t, a.text, &response)
+	if e := response.Entry; response.Type != "batch-response" || len(e) != 3 || e[0].Response.Status[:3] != "200" || e[0].Response.Outcome != nil ||
+		e[1].Response.Status[:3] != "422" || len(e[1].Response.Outcome.Issue) != 1 || !strings.HasPrefix(e[1].Response.Outcome.Issue[0].Diagnostics, "entry 2") ||
+		e[2].Response.Status[:3] != "200" {
+		t.Errorf("%s", a.text)
 	}
 	// One resource a line, one outcome a line.
 	text := ""

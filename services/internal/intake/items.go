@@ -30,6 +30,7 @@ type item struct {
 	skip     bool           // no record, and nothing is wrong with it
 	last     bool           // the problem is one of the file, of which nothing more can be read
 	all      bool           // FHIR: one of a transaction, which is taken as a whole or not at all
+	response string         // FHIR: the type of its Bundle where that is answered with a Bundle: batch or transaction
 }
 
 // items are read one after the other. An error is one of the body and ends them.
@@ -331,6 +332,9 @@ func resources(r *http.Request, media string, body io.Reader, source string) (it
 			for entry := range entries {
 				it := resource(entry)
 				it.inBundle, it.all = true, kind == "transaction"
+				if kind == "batch" || kind == "transaction" {
+					it.response = kind
+				}
 				if !yield(it, nil) {
 					return
 				}
