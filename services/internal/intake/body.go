@@ -85,13 +85,14 @@ func (c *capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unpacked undoes a content encoding and caps what comes out.
+// unpacked undoes a content encoding and caps what goes in and what comes out.
 func unpacked(b *body, encoding string, most int64) (io.Reader, *Problem) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
 		return &capped{from: b, left: most}, nil
 	case "gzip", "x-gzip":
-		return &capped{from: &zipped{from: b}, left: most}, nil
+		// Both ends: there is gzip without end that unpacks to nothing.
+		return &capped{from: &zipped{from: &capped{from: b, left: most}}, left: most}, nil
 	}
 	return nil, problemEncoding
 }

@@ -99,6 +99,16 @@ func TestSlowSenders(t *testing.T) {
 	}
 }
 
+// Gzip that unpacks to nothing has an end, too: what comes over the network is limited as what comes out of it.
+func TestGzipOfNothing(t *testing.T) {
+	d := open(t, func(c *intake.Config) { c.Senders = parse(t, sendersFile("bytes: 100000")) })
+	a := d.send(http.StatusRequestEntityTooLarge, request{path: "/v1/events", media: lines, header: map[string]string{"Content-Encoding": "gzip"},
+		from: io.MultiReader(strings.NewReader(strings.Repeat(zip(t, ""), 10_000)))})
+	if a.Type != "urn:gapwatch:problem:too-large" {
+		t.Errorf("%s", a.text)
+	}
+}
+
 // What is wrong already is answered at once, not when the rest of the body has come.
 func TestAnswerBeforeTheBodyHasCome(t *testing.T) {
 	d := open(t, func(c *intake.Config) { c.Times.Body = 20 * time.Second })

@@ -104,10 +104,17 @@ func TestTokensAreChanged(t *testing.T) {
 	if status("gp") != http.StatusAccepted || status("gp-next") != http.StatusAccepted {
 		t.Error("a wrong file took effect")
 	}
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is noticed that the file has gone", func() bool { return strings.Contains(d.log.String(), "no such file") })
 	write(file("gp-next"))
 	until(t, "the old token is not", func() bool {
 		return status("gp") == http.StatusUnauthorized && status("gp-next") == http.StatusAccepted
 	})
+	if n := strings.Count(d.log.String(), "no such file"); n != 1 {
+		t.Errorf("that the file has gone is said %d times", n)
+	}
 	if strings.Contains(d.log.String(), tokens["gp"]) {
 		t.Error("a token is in the log")
 	}

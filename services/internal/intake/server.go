@@ -215,14 +215,23 @@ func (s *Server) look() {
 	}
 }
 
-// Watch gives the senders of a file anew whenever the file has changed, for [Config.Reload]. An error is told once.
+// Watch gives the senders of a file anew whenever the file has changed, for [Config.Reload]. An error is told once, that the file
+// has gone when it is still so at the second look.
 func Watch(path string, load func(path string) (Senders, error)) func() (Senders, error) {
 	var last os.FileInfo
 	last, _ = os.Stat(path)
+	gone := 0
 	return func() (Senders, error) {
 		now, err := os.Stat(path)
-		if err != nil || last != nil && now.ModTime().Equal(last.ModTime()) && now.Size() == last.Size() && os.SameFile(now, last) {
-			return nil, nil //nolint:nilerr // it is being replaced: the next look finds it
+		if err != nil {
+			if gone++; gone == 2 { // before that it may just be being replaced
+				return nil, err
+			}
+			return nil, nil
+		}
+		gone = 0
+		if last != nil && now.ModTime().Equal(last.ModTime()) && now.Size() == last.Size() && os.SameFile(now, last) {
+			return nil, nil
 		}
 		last = now
 		return load(path)
