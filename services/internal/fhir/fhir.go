@@ -53,7 +53,7 @@ type Options struct {
 
 // Item is what came of one resource: exactly one of Submission, Problem and Skip holds.
 type Item struct {
-	// Index is where the resource stands: the entry of the Bundle, or the line that is not empty, from 0.
+	// Index is where the resource stands: the entry of the Bundle, or the line, from 0. Empty lines count.
 	Index int
 	// Type is the resource's type if it is one that is known here, for the answer; empty otherwise.
 	Type string
@@ -93,7 +93,7 @@ func Lines(r io.Reader, o Options) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		lines := bufio.NewReaderSize(r, 64<<10)
 		var kept []byte
-		for n := 0; ; {
+		for n := 0; ; n++ {
 			line, long, err := readLine(lines, &kept)
 			// A wrapped EOF is not the end but a fault on the way there.
 			end := err == io.EOF //nolint:errorlint // see above
@@ -113,7 +113,6 @@ func Lines(r io.Reader, o Options) iter.Seq2[Item, error] {
 					r := reader{o: o}
 					item.Type, item.Submission, item.Problem, item.Skip = r.read(line)
 				}
-				n++
 				if !yield(item, nil) {
 					return
 				}

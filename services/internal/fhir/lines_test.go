@@ -24,7 +24,7 @@ func TestLines(t *testing.T) {
 		{"two", good + "\n" + oneLine(pressure) + "\n", []string{"0 Immunization", "1 Observation"}},
 		{"no line end at the end", good + "\n" + good, []string{"0 Immunization", "1 Immunization"}},
 		{"Windows", "\uFEFF" + good + "\r\n" + good + "\r\n", []string{"0 Immunization", "1 Immunization"}},
-		{"empty lines", "\n\n" + good + "\n  \r\n" + good + "\n\n", []string{"0 Immunization", "1 Immunization"}},
+		{"empty lines", "\n\n" + good + "\n  \r\n" + good + "\n\n", []string{"2 Immunization", "4 Immunization"}},
 		{"nothing", "", nil},
 		{"others and bad ones", `{"resourceType":"Patient"}` + "\n{\n" + good + "\n[]\n", []string{"0 Patient skip", "1 not JSON", "2 Immunization", "3 bad value"}},
 		{"longer than the buffer", good + "\n" + long + "\n" + good, []string{"0 Immunization", "1 Immunization", "2 Immunization"}},

@@ -203,6 +203,11 @@ func TestFHIR(t *testing.T) {
 			}
 		}
 	}
+	// A line is named by where a text editor shows it.
+	a = d.send(http.StatusUnprocessableEntity, request{path: "/v1/fhir", media: "application/fhir+ndjson", body: "\n\n{}\n"})
+	if !strings.Contains(a.text, `"item 3"`) {
+		t.Errorf("%s", a.text)
+	}
 	// So many Bundles are read at once and no more: each is in memory as a whole.
 	var held []*io.PipeWriter
 	answers := make(chan reply, 8)
