@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -41,7 +42,7 @@ type counts struct {
 	NoProgramme uint64 `json:"noProgramme"`
 	Skipped     uint64 `json:"skipped,omitempty"`
 	Rejected    uint64 `json:"rejected"`
-	NotListed   uint64 `json:"notListed,omitempty"` // rejected items beyond the first maxListed, which results leave out
+	NotListed   uint64 `json:"notListed,omitempty"` // items that results leave out: see maxListed and maxAnswer
 
 	notAllowed uint64
 }
@@ -65,9 +66,14 @@ func (c *counts) add(r *result) {
 	}
 }
 
+// maxAnswer is how many bytes of an answer are kept. Beyond it only rejected items are listed, of which there is a limit, too:
+// a few bytes make an item, and disks have an end.
+const maxAnswer = 64 << 20
+
 // answer collects what is said of each item. Until finish nothing of it is sent.
 type answer interface {
-	add(r *result)
+	// add tells whether the item is in the answer as far as it is asked for; false means that the answer is full.
+	add(r *result) bool
 	// finish sends it; problem is nil where the request was taken.
 	finish(w http.ResponseWriter, request string, c *counts, problem *Problem) error
 	close() error
@@ -81,9 +87,12 @@ type jsonAnswer struct {
 	line    []byte
 }
 
-func (a *jsonAnswer) add(r *result) {
+func (a *jsonAnswer) add(r *result) bool {
 	if a.brief && (r.outcome == accepted || r.outcome == duplicate) && r.why == "" {
-		return
+		return true
+	}
+	if a.results.size > maxAnswer && r.outcome != rejected {
+		return false
 	}
 	b := a.line[:0]
 	if a.some {
@@ -103,6 +112,7 @@ func (a *jsonAnswer) add(r *result) {
 	b = append(b, '}')
 	a.results.write(b)
 	a.line = b
+	return true
 }
 
 func appendText(b []byte, key, value string) []byte {
@@ -159,11 +169,12 @@ type outcomeAnswer struct {
 	brief    bool
 }
 
-func (a *outcomeAnswer) add(r *result) {
+func (a *outcomeAnswer) add(r *result) bool {
 	a.response = r.item.response
 	if answer := inFHIR(r); !a.brief || a.response != "" || !answer.Simple() {
 		a.answers = append(a.answers, answer)
 	}
+	return true // a Bundle has not that many entries
 }
 
 func (a *outcomeAnswer) finish(w http.ResponseWriter, _ string, _ *counts, problem *Problem) error {
@@ -193,17 +204,30 @@ type linesAnswer struct {
 	line    []byte
 }
 
-func (a *linesAnswer) add(r *result) {
-	if a.brief && (r.outcome == accepted || r.outcome == duplicate) && r.why == "" {
-		return
+func (a *linesAnswer) add(r *result) bool {
+	answer := inFHIR(r)
+	if a.brief && answer.Simple() {
+		return true
 	}
-	a.line = append(fhir.AppendOutcome(a.line[:0], inFHIR(r)), '\n')
+	if a.results.size > maxAnswer && r.outcome != rejected {
+		return false
+	}
+	a.line = append(fhir.AppendOutcome(a.line[:0], answer), '\n')
 	a.results.write(a.line)
+	return true
 }
 
-func (a *linesAnswer) finish(w http.ResponseWriter, _ string, _ *counts, problem *Problem) error {
+func (a *linesAnswer) finish(w http.ResponseWriter, _ string, c *counts, problem *Problem) error {
 	if a.results.err != nil {
 		return a.results.err
+	}
+	if c.NotListed > 0 {
+		text := fmt.Sprintf("%d items are not listed here. Of %d in all: %d accepted, %d duplicates, %d no programme, %d skipped, %d rejected.",
+			c.NotListed, c.Items, c.Accepted, c.Duplicates, c.NoProgramme, c.Skipped, c.Rejected)
+		a.results.write(append(fhir.AppendProblem(nil, "informational", text), '\n'))
+		if a.results.err != nil {
+			return a.results.err
+		}
 	}
 	status := http.StatusAccepted
 	if problem != nil {
@@ -228,7 +252,10 @@ func inFHIR(r *result) fhir.Answer {
 		Record: r.record, Why: r.why, Problem: r.problem}
 }
 
-// patient gives each write of an answer its own time.
+// writePart is how many bytes of an answer must be taken in one time for writing.
+const writePart = 64 << 10
+
+// patient gives each part of an answer its own time.
 type patient struct {
 	http.ResponseWriter
 	ctl    *http.ResponseController
@@ -246,12 +273,17 @@ func (p *patient) WriteHeader(status int) {
 // Unwrap lets [http.ResponseController] find the connection.
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
-func (p *patient) Write(b []byte) (int, error) {
+func (p *patient) Write(b []byte) (written int, err error) {
 	if p.status == 0 {
 		p.status = http.StatusOK
 	}
-	if err := p.ctl.SetWriteDeadline(time.Now().Add(p.time)); err != nil {
-		return 0, err
+	for {
+		if err := p.ctl.SetWriteDeadline(time.Now().Add(p.time)); err != nil {
+			return written, err
+		}
+		n, err := p.ResponseWriter.Write(b[written:min(len(b), written+writePart)])
+		if written += n; err != nil || written == len(b) {
+			return written, err
+		}
 	}
-	return p.ResponseWriter.Write(b)
 }

@@ -16,7 +16,7 @@ const (
 	// window is how many items of one request may wait for their confirmation.
 	window = 512
 	// maxListed is how many rejected items of one request are listed and kept as rejections. A few bytes make one, so without a
-	// limit they would be the one thing here that can grow beyond what was sent.
+	// limit they would grow far beyond what was sent. For the others see maxAnswer.
 	maxListed = 100_000
 )
 
@@ -207,7 +207,9 @@ func (x *exchange) settle(ctx context.Context) error {
 		x.counts.NotListed++
 		return nil
 	}
-	x.answer.add(&w.result)
+	if !x.answer.add(&w.result) {
+		x.counts.NotListed++
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ const inMemory = 1 << 20
 type spool struct {
 	memory bytes.Buffer
 	file   *os.File
+	size   int64 // bytes so far
 	err    error
 }
 
@@ -23,6 +24,7 @@ func (s *spool) write(p []byte) {
 		return
 	}
 	s.memory.Write(p)
+	s.size += int64(len(p))
 	if s.memory.Len() > inMemory {
 		s.err = s.flush()
 	}

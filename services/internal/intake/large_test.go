@@ -1,0 +1,63 @@
+package intake_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"gapwatch/services/internal/intake"
+)
+
+// An answer has an end, however much a few bytes of a body have it say: what goes beyond it is counted and not listed.
+func TestAnswerHasAnEnd(t *testing.T) {
+	d := open(t, nil)
+	const n, most = 300_000, 64 << 20
+	patients := strings.Repeat(`{"resourceType":"Patient"}`+"\n", n)
+	a := d.send(http.StatusAccepted, request{path: "/v1/fhir", media: "application/fhir+ndjson", body: patients + "{}\n"})
+	out := strings.Split(strings.TrimSpace(a.text), "\n")
+	if len(a.text) > most+1<<20 || len(out) > n {
+		t.Fatalf("%d bytes, %d lines", len(a.text), len(out))
+	}
+	if !strings.Contains(out[len(out)-2], `"error"`) || !strings.Contains(out[len(out)-2], fmt.Sprintf(`"item %d"`, n+1)) {
+		t.Errorf("the rejected one is not listed: %s", out[len(out)-2])
+	}
+	if want := fmt.Sprintf("%d items are not listed here. Of %d in all: 0 accepted, 0 duplicates, 0 no programme, %d skipped, 1 rejected.", n+2-len(out), n+1, n); !strings.Contains(out[len(out)-1], want) {
+		t.Errorf("got %s\nwant %s", out[len(out)-1], want)
+	}
+	// Asked for what matters alone, nothing is left out.
+	a = d.send(http.StatusAccepted, request{path: "/v1/events", media: lines, body: strings.Repeat(jab("many", anna, "")+"\n", 1000), header: map[string]string{"Prefer": "return=minimal"}})
+	if a.NotListed != 0 || a.Items != 1000 {
+		t.Errorf("%+v", a)
+	}
+}
+
+// Who takes a long answer slowly gets all of it, however little time a part of it has.
+func TestAnswerIsTakenSlowly(t *testing.T) {
+	d := open(t, func(c *intake.Config) { c.Times.Write = 500 * time.Millisecond })
+	const n = 50_000
+	bundle := `{"resourceType":"Bundle","type":"collection","entry":[` + strings.Repeat("{},", n-1) + "{}]}"
+	_, from := d.raw(strings.Replace(strings.Replace(head(fmt.Sprintf("Connection: close\r\nContent-Length: %d\r\n", len(bundle))), "/v1/events", "/v1/fhir", 1),
+		"application/x-ndjson", "application/fhir+json", 1) + bundle)
+	response, err := http.ReadResponse(from, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	ticks := time.NewTicker(10 * time.Millisecond)
+	defer ticks.Stop()
+	var text strings.Builder
+	for {
+		<-ticks.C
+		if _, err := io.CopyN(&text, response.Body, 64<<10); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("after %d bytes: %v", text.Len(), err)
+		}
+	}
+	if got := strings.Count(text.String(), `"diagnostics"`); got != n {
+		t.Errorf("%d entries in %d bytes", got, text.Len())
+	}
+}
