@@ -282,8 +282,7 @@ func TestScope(t *testing.T) {
 		{admit.Scope{}, "Source"},
 		{admit.Scope{Programmes: []string{admit.Any}}, "Source"},
 		{admit.Scope{Sources: []string{s.Source + "/"}, Programmes: []string{admit.Any}}, "Source"},
-		{admit.Scope{Sources: []string{admit.Any}}, "Procedures"},
-		{admit.Scope{Sources: []string{admit.Any}, Programmes: []string{"covid-autumn", "mmr-2"}}, "Procedures"},
+		{admit.Scope{Sources: []string{admit.Any}}, "Programme"},
 	} {
 		_, problem := newDoor(t).Admit(&s, c.scope)
 		if problem != nil {
@@ -294,10 +293,46 @@ func TestScope(t *testing.T) {
 			t.Errorf("%+v: taken", c.scope)
 		}
 	}
+	// A record of another programme may have been corrected to that from one of the sender's, where it must stop counting.
+	others := admit.Scope{Sources: []string{admit.Any}, Programmes: []string{"covid-autumn", "mmr-2"}}
+	r, problem := newDoor(t).Admit(&s, others)
+	if problem != nil || !r.NoProgramme || r.Why != admit.WhyNotAllowed || !r.Publish || r.Event.Status != event.EnteredInError || r.Event.Programme == "flu-65" {
+		t.Errorf("%+v, %v", r, problem)
+	}
+	s.Revision = admit.First
+	if r, problem = newDoor(t).Admit(&s, others); problem != nil || !r.NoProgramme || r.Publish {
+		t.Errorf("%+v, %v", r, problem)
+	}
 	named := flu()
 	named.Programme = "flu-65"
 	if _, problem := newDoor(t).Admit(&named, admit.Scope{Sources: []string{admit.Any}, Programmes: []string{"mmr-2"}}); problem == nil || problem.Field != "Programme" || problem.Reason != admit.NotAllowed {
 		t.Error(problem)
+	}
+}
+
+func TestSubmissionIsNotPrinted(t *testing.T) {
+	s := flu()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		if text := fmt.Sprintf(verb+verb, s, &s); text != "a submissiona submission" {
+			t.Errorf("%s: %s", verb, text)
+		}
+	}
+}
+
+// Spaces around a record's id come and go with the width of a column.
+func TestSpacesAroundARecord(t *testing.T) {
+	var names [2]string
+	for i, record := range []string{"17", " 17  "} {
+		s := flu()
+		s.Record = record
+		r, problem := newDoor(t).Admit(&s, admit.Scope{Sources: []string{admit.Any}, Programmes: []string{admit.Any}})
+		if problem != nil {
+			t.Fatal(problem)
+		}
+		names[i] = r.Record
+	}
+	if names[0] != names[1] {
+		t.Error("two records")
 	}
 }
 

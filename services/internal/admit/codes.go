@@ -139,7 +139,8 @@ func (a *admission) place() (why string, _ *Problem) {
 	}
 	if best == mapping.Found {
 		if !a.scope.programme(match.Programme) {
-			return "", a.refuse(NotAllowed, a.by, "must be of a programme that the sender may send")
+			// It may have been for a programme of the sender's before.
+			return WhyNotAllowed, nil
 		}
 		a.e.Programme, a.e.Cohort = match.Programme.ID, match.Cohort
 		if !a.running(match.Programme) {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -187,7 +188,7 @@ func (a *admission) envelope() *Problem {
 	switch {
 	case s.Source == "":
 		return a.missing("Source")
-	case s.Record == "":
+	case strings.TrimSpace(s.Record) == "": // spaces around it come and go with the width of a column
 		return a.missing("Record")
 	case s.Time.IsZero():
 		return a.missing("Time")
@@ -217,7 +218,7 @@ func (a *admission) envelope() *Problem {
 		a.e.Type = a.named.EventType
 	}
 	a.e.Source = s.Source
-	a.e.Record = a.door.Keys.Record(s.Source, s.Record)
+	a.e.Record = a.door.Keys.Record(s.Source, strings.TrimSpace(s.Record))
 	a.e.Time = s.Time.Truncate(time.Microsecond).UTC()
 	return a.codes()
 }
@@ -285,9 +286,6 @@ func (a *admission) when() *Problem {
 	if a.birth.First() > a.e.Day {
 		return a.refuse(BadBirthDate, "BirthDate", "must not be after the day it was done")
 	}
-	if a.birth == mapping.Born(a.e.Day) {
-		return a.refuse(PersonalData, "OccurredAt", "must not be the birth date, which an event does not carry")
-	}
 	return nil
 }
 
@@ -297,6 +295,9 @@ var firstDay = calendar.Date(1900, 1, 1)
 // counted finishes an event that counts.
 func (a *admission) counted() (Result, *Problem) {
 	s := a.s
+	if a.birth == mapping.Born(a.e.Day) {
+		return Result{}, a.refuse(PersonalData, "OccurredAt", "must not be the birth date, which an event does not carry")
+	}
 	a.e.Status = event.Completed
 	if s.Revision == Correction {
 		a.e.Correction = true

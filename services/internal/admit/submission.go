@@ -4,6 +4,8 @@
 package admit
 
 import (
+	"fmt"
+	"io"
 	"time"
 
 	"gapwatch/services/internal/event"
@@ -58,6 +60,9 @@ type Submission struct {
 	// the field of this struct, for what Admit refuses. May be nil: then the field's own name is used.
 	Where func(part string) string
 }
+
+// Format writes no part of the submission, whatever a log line or an error asks for.
+func (Submission) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, "a submission") }
 
 // Code is a code of a code system.
 type Code struct {

@@ -93,7 +93,7 @@ var nhsRead = [nhsColumns]Column{
 	nhsNumber:      {"NHS_NUMBER", always, "as nhs_number of our own layout"},
 	nhsUniqueID:    {"UNIQUE_ID", always, "the record's id; the same in every update and delete of it"},
 	nhsUniqueIDURI: {"UNIQUE_ID_URI", always, "URI of the system that the record is from: the source"},
-	nhsActionFlag:  {"ACTION_FLAG", always, "new, update or delete, in capitals or not"},
+	nhsActionFlag:  {"ACTION_FLAG", always, "new, update or delete, in capitals or not. That a record is new is not relied on: extracts made anew in full say so again"},
 	nhsDateAndTime: {"DATE_AND_TIME", always, "when it was given: YYYYMMDDThhmmss and the hours ahead of UTC as 00 or 01; without them UTC is meant. A date alone, YYYYMMDD, is taken too"},
 	nhsRecordedDate: {"RECORDED_DATE", "unless the request says the extract's time", "YYYYMMDD. Without the extract's time, midnight in London of this day is the time of the version: a second " +
 		"update of a record is then as old as the first, and the content decides which of them counts. So say the extract's time"},

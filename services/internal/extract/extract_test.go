@@ -451,7 +451,7 @@ func TestNHSBatchRow(t *testing.T) {
 	}
 	want := admit.Submission{
 		Source: "urn:x", Record: "17", Time: time.Date(2025, 7, 29, 23, 0, 0, 0, time.UTC),
-		Status: event.Completed, Revision: admit.First, Type: event.TypeVaccination,
+		Status: event.Completed, Type: event.TypeVaccination,
 		NHSNumber: "9434765919", BirthDate: "2020-01-31", Postcode: "NE23 1NW",
 		Procedures: []admit.Code{{System: admit.SNOMED, Code: "308081000000105"}},
 		Products:   []admit.Code{{System: admit.SNOMED, Code: "34925111000001104"}},

@@ -34,8 +34,8 @@ func submitNHS(s *admit.Submission, values []string, o *Options) *admit.Problem 
 		s.Where = whereNHSTimed
 	}
 	switch strings.ToUpper(values[nhsActionFlag]) {
-	case "NEW":
-		s.Status, s.Revision = event.Completed, admit.First
+	case "NEW": // an extract that is made anew in full may say so again, of what has changed since
+		s.Status, s.Revision = event.Completed, admit.UnknownRevision
 	case "UPDATE":
 		s.Status, s.Revision = event.Completed, admit.Correction
 	case "DELETE":
