@@ -109,6 +109,12 @@ func TestGzipOfNothing(t *testing.T) {
 	}
 }
 
+// A limit that is none is taken as such.
+func TestLimitBeyondAll(t *testing.T) {
+	d := open(t, func(c *intake.Config) { c.Senders = parse(t, sendersFile("bytes: 9223372036854775807")) })
+	d.send(http.StatusAccepted, request{path: "/v1/events", media: one, body: jab("most", anna, "")})
+}
+
 // What is wrong already is answered at once, not when the rest of the body has come.
 func TestAnswerBeforeTheBodyHasCome(t *testing.T) {
 	d := open(t, func(c *intake.Config) { c.Times.Body = 20 * time.Second })

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,7 +52,7 @@ func TestAnswerIsTakenSlowly(t *testing.T) {
 	var text strings.Builder
 	for {
 		<-ticks.C
-		if _, err := io.CopyN(&text, response.Body, 64<<10); err == io.EOF {
+		if _, err := io.CopyN(&text, response.Body, 64<<10); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			t.Fatalf("after %d bytes: %v", text.Len(), err)
