@@ -47,8 +47,9 @@ type IntakeResult struct {
 }
 
 const (
-	senders = 4 // requests at once
-	rounds  = 5 // of each measurement of a rate; the median counts
+	senders       = 4  // requests at once
+	singleSenders = 16 // requests of one event at once
+	rounds        = 5  // of each measurement of a rate; the median counts
 )
 
 // door is an intake with a NATS server of its own, so that nothing of an earlier measurement is a duplicate.
@@ -353,13 +354,12 @@ func (r *run) singles(ctx context.Context) error {
 	one := func(ctx context.Context) error {
 		return d.post(ctx, single, strings.NewReader(single.item(int(next.Add(1)))))
 	}
-	const many = 16
 	busy, stop := context.WithTimeout(ctx, min(r.IntakeFor/4, 10*time.Second))
 	defer stop()
 	started := time.Now()
 	var group sync.WaitGroup
-	failed := make(chan error, many)
-	for range many {
+	failed := make(chan error, singleSenders)
+	for range singleSenders {
 		group.Go(func() {
 			for busy.Err() == nil {
 				if err := one(ctx); err != nil {
@@ -386,7 +386,7 @@ func paced(ctx context.Context, perS float64, during time.Duration, do func(cont
 	n := int(perS * during.Seconds())
 	took := make([]time.Duration, n)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(60) // what one sender may have at once, nearly; more would be refused
+	group.SetLimit(singleSenders)
 	started := time.Now()
 	for i := range n {
 		due := started.Add(time.Duration(float64(i) / perS * float64(time.Second)))
