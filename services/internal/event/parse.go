@@ -149,7 +149,7 @@ func (s *scratch) parse(payload []byte) (deep bool, _ *Rejection) {
 			at = known(syntax.JSONPointer)
 		}
 		return false, reject(DuplicateKey, at, "must not be given twice in one object")
-	case depth(payload) > MaxDepth:
+	case Depth(payload) > MaxDepth:
 		return false, reject(TooDeep, "payload", "must nest at most 32 objects and arrays")
 	}
 	return false, reject(NotJSON, "payload", "must be one JSON value")
@@ -162,7 +162,7 @@ func (s *scratch) document(payload []byte) (deep bool, err error) {
 	} else {
 		var value []byte
 		value, err = s.json.ReadValue()
-		deep = depth(value) > MaxDepth
+		deep = Depth(value) > MaxDepth
 	}
 	if err != nil {
 		return false, err
@@ -199,7 +199,7 @@ func (s *scratch) members(payload []byte, find func([]byte) (field, bool)) (deep
 		}
 		switch value[0] {
 		case '{', '[':
-			deep = deep || depth(value)+s.json.StackDepth() > MaxDepth
+			deep = deep || Depth(value)+s.json.StackDepth() > MaxDepth
 		case 'n':
 			continue // null
 		}
@@ -261,8 +261,8 @@ func known(pointer jsontext.Pointer) string {
 	return "payload"
 }
 
-// depth is how many objects and arrays lie in each other. Where the text is no JSON it is a guess.
-func depth(text []byte) int {
+// Depth is how many objects and arrays of a JSON text lie in each other. Where the text is no JSON it is a guess.
+func Depth(text []byte) int {
 	now, most := 0, 0
 	quoted := false
 	for i := 0; i < len(text); i++ {

@@ -267,33 +267,12 @@ func problem(err error, payload []byte) *admit.Problem {
 		return p
 	case errors.Is(err, jsontext.ErrDuplicateName):
 		return refuse(event.DuplicateKey, "payload", "must not have a key twice in one object")
-	case errors.Is(err, errDeep), depth(payload) > maxDepth:
+	case errors.Is(err, errDeep), event.Depth(payload) > maxDepth:
 		return refuse(event.TooDeep, "payload", "must nest at most 32 objects and arrays")
 	case errors.Is(err, errNoObject):
 		return refuse(event.NotCloudEvent, "payload", "must be an object")
 	}
 	return refuse(event.NotJSON, "payload", "must be one JSON value")
-}
-
-// depth is how many objects and arrays lie in each other, a guess where the text is no JSON.
-func depth(text []byte) int {
-	now, most := 0, 0
-	quoted := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{', c == '[':
-			now++
-			most = max(most, now)
-		case c == '}', c == ']':
-			now--
-		}
-	}
-	return most
 }
 
 var (
@@ -363,7 +342,7 @@ func (r *reader) value() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if (raw[0] == '{' || raw[0] == '[') && r.json.StackDepth()+depth(raw) > maxDepth {
+	if (raw[0] == '{' || raw[0] == '[') && r.json.StackDepth()+event.Depth(raw) > maxDepth {
 		return nil, errDeep
 	}
 	return raw, nil
