@@ -163,6 +163,7 @@ const left = `what is left, and whose it is:
 - backups and volume snapshots of ClickHouse and NATS made before now: remove them, or run this again after restoring one
 - ClickHouse's old parts on this disk: it deletes them itself, 8 minutes after a removal unless set otherwise
 - records that came in under pseudonym keys older than the two given: run it again with each of those as the previous key
+- rejections that senders may fetch, for 30 days: they name a record by its hash, and no person
 - the systems that sent the records: what they send again is counted again
 - weekly figures of small areas and verdicts that were published: they hold no person
 Run it again in an hour: if it finds something then, a collector that hung has written it, and it is gone after that.
