@@ -249,7 +249,7 @@ func (b *batch) publish(ctx context.Context, msg *nats.Msg) (duplicate bool, err
 	duplicate, err = stream.Publish(ctx, b.JetStream, msg)
 	if err != nil && !errors.Is(err, stream.ErrFull) {
 		// Somebody may have deleted the stream: see to it before the next try.
-		err = errors.Join(err, stopAt(stream.Ensure(ctx, b.JetStream, b.Streams), stream.ErrStream))
+		err = errors.Join(err, b.ensure(ctx))
 	}
 	return duplicate, err
 }

@@ -101,8 +101,8 @@ func (c *Collector) prepare(ctx context.Context) error {
 func (c *Collector) refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, natsTimeout)
 	defer cancel()
-	if err := stream.Ensure(ctx, c.JetStream, c.Streams); err != nil {
-		return stopAt(err, stream.ErrStream)
+	if err := c.ensure(ctx); err != nil {
+		return err
 	}
 	consumer, err := EnsureConsumer(ctx, c.JetStream, c.ackWait(), c.maxAckPending())
 	if err != nil {
@@ -114,6 +114,16 @@ func (c *Collector) refresh(ctx context.Context) error {
 	}
 	c.another(c.source.set(st, consumer))
 	return nil
+}
+
+// ensure makes sure of the streams. One of rejections that cannot be made right is said, and is no reason to store no events.
+func (c *Collector) ensure(ctx context.Context) error {
+	err := stream.Ensure(ctx, c.JetStream, c.Streams)
+	if errors.Is(err, stream.ErrRejections) && errors.Is(err, stream.ErrStream) {
+		c.Logger.Error("senders are not told of dead letters", "stream", stream.Rejections, "error", err)
+		return nil
+	}
+	return stopAt(err, stream.ErrStream)
 }
 
 func (c *Collector) another(is bool) {

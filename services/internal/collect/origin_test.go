@@ -136,6 +136,18 @@ func TestRejectionsThatNobodyTakesStopNothing(t *testing.T) {
 	if err := run.finish(); err != nil {
 		t.Error(err)
 	}
+	// A collector that starts now does its work, and says what is wrong.
+	var logs bytes.Buffer
+	run = r.collect(func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&logs, nil)) })
+	r.sendFrom(r.sample(101), from)
+	r.settled()
+	r.check("rows", r.stored(), 12)
+	if err := run.finish(); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(logs.String(), "senders are not told") {
+		t.Error("the log does not say so")
+	}
 }
 
 // Headers are anybody's to write. What is not as intake writes it is nowhere afterwards.

@@ -145,18 +145,25 @@ func (o Options) configs() []jetstream.StreamConfig {
 // Ensure creates the streams, or brings those that exist to what Gapwatch relies on: their subjects, Discard New (Discard Old
 // for rejections), no limit by count (but for rejections of one sender), removable messages. Sizes, ages, windows and replicas that an operator set higher stay as they are,
 // and nothing is ever lowered. It may be called again and by several services with the same options at once. A stream that cannot be made
-// right (another storage or retention, DenyDelete) is an [ErrStream]: stop. Other errors may pass: retry.
+// right (another storage or retention, DenyDelete) is an [ErrStream]: stop. Other errors may pass: retry. An error that is of the
+// stream of rejections alone is an [ErrRejections] besides.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
 	for _, want := range o.configs() {
 		if err := ensure(ctx, js, want); err != nil {
+			if want.Name == Rejections { // the last one
+				err = fmt.Errorf("%w: %w", ErrRejections, err)
+			}
 			return err
 		}
 	}
 	return nil
 }
+
+// ErrRejections is wrapped by errors that are of the stream of rejections alone: events go on without.
+var ErrRejections = errors.New("what senders are told")
 
 // ErrStream is wrapped by errors that say that a stream's set-up must be repaired by hand. Nothing works until then.
 var ErrStream = errors.New("stream set-up")
