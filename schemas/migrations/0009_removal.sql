@@ -8,6 +8,8 @@ CREATE TABLE IF NOT EXISTS prevention.removing
     run  UUID                              COMMENT 'of the command or the look that removes',
     kind Enum8('person' = 1, 'record' = 2) COMMENT 'what id is',
     id   UUID,
+    time DateTime64(6, 'UTC')              COMMENT 'of a record: of the version that goes, and no other',
+    precedence UInt64                      COMMENT 'likewise',
     at   DateTime('UTC') DEFAULT now()
 )
 ENGINE = MergeTree

@@ -10,7 +10,7 @@
 // they say who else is meant: a run that is cut off anywhere is finished by the same run again.
 //
 // A record that was once another's and whose newest version is the erased person's loses all its versions: the newest
-// decides who counts, and without it an older one would.
+// decides who counts, and without it an older one would. A still newer one that comes in meanwhile, for somebody else, stays.
 //
 // At the end the programmes concerned are counted afresh (a load of kind repair), and prevention.erasures says that an
 // erasure was done: when, by whom, under which reference, how much. It never says who was erased.
@@ -181,11 +181,7 @@ func (r *run) name(ctx context.Context, people []event.Pseudonym) error {
 			ids = append(ids, uuid.UUID(p))
 		}
 	}
-	return r.list(ctx, "person", ids)
-}
-
-func (r *run) list(ctx context.Context, kind string, ids []uuid.UUID) error {
-	return store.Insert(ctx, r.ClickHouse, "removing (run, kind, id)", "", len(ids), func(i int) []any { return []any{r.id, kind, ids[i]} })
+	return store.Insert(ctx, r.ClickHouse, "removing (run, kind, id)", "", len(ids), func(i int) []any { return []any{r.id, "person", ids[i]} })
 }
 
 // follow finds everybody who is linked with the people, directly or through others.
@@ -206,20 +202,22 @@ func (r *run) follow(ctx context.Context) error {
 	}
 }
 
-// findShared finds the records that must go with all their versions.
+// findShared finds the records that must go with all the versions that they have now.
 func (r *run) findShared(ctx context.Context) error {
 	r.shared = map[event.RecordID]struct{}{}
-	var ids []uuid.UUID
+	var versions [][]any
 	if err := r.each(ctx, "records", func(rows driver.Rows) error {
 		var id uuid.UUID
-		err := rows.Scan(&id)
-		ids = append(ids, id)
+		var made time.Time
+		var precedence uint64
+		err := rows.Scan(&id, &made, &precedence)
+		versions = append(versions, []any{r.id, "record", id, made, precedence})
 		r.shared[event.RecordID(id)] = struct{}{}
 		return err
 	}); err != nil {
 		return err
 	}
-	return r.list(ctx, "record", ids)
+	return store.Insert(ctx, r.ClickHouse, "removing (run, kind, id, time, precedence)", "", len(versions), func(i int) []any { return versions[i] })
 }
 
 // removeRows removes the people's rows from ClickHouse and says how many there were.

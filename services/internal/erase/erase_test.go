@@ -402,6 +402,39 @@ func TestEraseWaitsForCollectors(t *testing.T) {
 	}
 }
 
+// TestEraseKeepsWhatIsPutRightMeanwhile has the sender say, while somebody is erased, that a record of theirs was another's.
+func TestEraseKeepsWhatIsPutRightMeanwhile(t *testing.T) {
+	for _, at := range []string{"message", "remove_events", "remove_records"} {
+		t.Run(at, func(t *testing.T) {
+			s := newSystem(t)
+			version := func(person, made string) {
+				s.send("flu-65", cases.Event{Record: "mixed up", Person: person, On: "2024-10-03", Made: made, Area: "north-1"})
+				s.handled()
+			}
+			s.collect(t.Context())
+			version("c", "2025-06-02T00:00:01Z")
+			version("a", "2025-06-02T00:00:02Z")
+			c, sent := s.config("a"), false
+			c.Checkpoint = func(name string) error {
+				if name == at && !sent {
+					sent = true
+					version("d", "2025-06-02T00:00:03Z")
+				}
+				return nil
+			}
+			if _, err := erase.Run(t.Context(), c); err != nil || !sent {
+				t.Fatal(err, sent)
+			}
+			if got := s.traces("a", "c"); len(got) > 0 {
+				t.Errorf("a, or what was c's, is still in %v", got)
+			}
+			if diff := cmp.Diff(s.without("a"), cells(t, s.conn, s.set)); diff != "" {
+				t.Errorf("without a (-) and after erasing a (+):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestEraseWithoutStreams erases from a ClickHouse whose NATS is new.
 func TestEraseWithoutStreams(t *testing.T) {
 	s := newSystem(t)

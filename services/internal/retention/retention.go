@@ -221,11 +221,13 @@ func (k *Keeper) remove(ctx context.Context, o over) (rows uint64, err error) {
 	if err := queries.Each(ctx, k.config.ClickHouse, "count", args, func(r driver.Rows) error { return r.Scan(&rows) }); err != nil || rows == 0 {
 		return rows, err
 	}
-	var replaced []uuid.UUID
+	var replaced [][]any
 	if err := queries.Each(ctx, k.config.ClickHouse, "replaced", args, func(r driver.Rows) error {
 		var id uuid.UUID
-		err := r.Scan(&id)
-		replaced = append(replaced, id)
+		var made time.Time
+		var precedence uint64
+		err := r.Scan(&id, &made, &precedence)
+		replaced = append(replaced, []any{run, "record", id, made, precedence})
 		return err
 	}); err != nil {
 		return rows, err
@@ -233,7 +235,7 @@ func (k *Keeper) remove(ctx context.Context, o over) (rows uint64, err error) {
 	if err := k.log(ctx, run, "begun", o, rows); err != nil {
 		return rows, err
 	}
-	if err := k.list(ctx, run, "record", replaced); err != nil {
+	if err := store.Insert(ctx, k.config.ClickHouse, "removing (run, kind, id, time, precedence)", "", len(replaced), func(i int) []any { return replaced[i] }); err != nil {
 		return rows, err
 	}
 	// First the index, which is found by the other two, then what would count if the rest were gone, last what says what is over.
@@ -352,17 +354,13 @@ func (k *Keeper) removeLinks(ctx context.Context) error {
 	}
 	run := uuid.New()
 	args := []any{clickhouse.Named("run", run.String())}
-	if err := k.list(ctx, run, "person", gone); err != nil {
+	if err := store.Insert(ctx, k.config.ClickHouse, "removing (run, kind, id)", "", len(gone), func(i int) []any { return []any{run, "person", gone[i]} }); err != nil {
 		return err
 	}
 	if err := k.change(ctx, "remove_links", args); err != nil {
 		return err
 	}
 	return k.change(ctx, "forget", args)
-}
-
-func (k *Keeper) list(ctx context.Context, run uuid.UUID, kind string, ids []uuid.UUID) error {
-	return store.Insert(ctx, k.config.ClickHouse, "removing (run, kind, id)", "", len(ids), func(i int) []any { return []any{run, kind, ids[i]} })
 }
 
 func (k *Keeper) log(ctx context.Context, run uuid.UUID, phase string, o over, rows uint64) error {

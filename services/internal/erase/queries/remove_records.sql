@@ -1,4 +1,4 @@
 ALTER TABLE prevention.records DELETE
 WHERE person IN (SELECT id FROM prevention.removing WHERE run = @run AND kind = 'person')
-   OR record_id IN (SELECT id FROM prevention.removing WHERE run = @run AND kind = 'record')
+   OR (record_id, time, precedence) IN (SELECT id, time, precedence FROM prevention.removing WHERE run = @run AND kind = 'record')
 SETTINGS mutations_sync = 2
