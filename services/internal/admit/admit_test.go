@@ -331,8 +331,8 @@ func TestSpacesAroundARecord(t *testing.T) {
 		}
 		names[i] = r.Record
 	}
-	if names[0] != names[1] {
-		t.Error("two records")
+	if refused := newDoor(t).Keys.Record(flu().Source, " 17  "); names[0] != names[1] || names[0] != refused {
+		t.Errorf("%s, %s and, in a refusal, %s", names[0], names[1], refused)
 	}
 }
 

@@ -188,7 +188,7 @@ func (a *admission) envelope() *Problem {
 	switch {
 	case s.Source == "":
 		return a.missing("Source")
-	case strings.TrimSpace(s.Record) == "": // spaces around it come and go with the width of a column
+	case strings.TrimSpace(s.Record) == "":
 		return a.missing("Record")
 	case s.Time.IsZero():
 		return a.missing("Time")
@@ -218,7 +218,7 @@ func (a *admission) envelope() *Problem {
 		a.e.Type = a.named.EventType
 	}
 	a.e.Source = s.Source
-	a.e.Record = a.door.Keys.Record(s.Source, strings.TrimSpace(s.Record))
+	a.e.Record = a.door.Keys.Record(s.Source, s.Record)
 	a.e.Time = s.Time.Truncate(time.Microsecond).UTC()
 	return a.codes()
 }

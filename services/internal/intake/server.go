@@ -391,6 +391,21 @@ func (s *Server) enter(sender *Sender) (leave func(), _ *Problem) {
 	}, nil
 }
 
+// welcome lets a request of a sender in; otherwise it refuses it, and there is no sender. leave must be called when it is done.
+func (s *Server) welcome(w http.ResponseWriter, r *http.Request) (v *visit, _ *Sender, leave func()) {
+	v = r.Context().Value(visitKey{}).(*visit)
+	sender, problem := s.sender(r)
+	if problem == nil {
+		v.sender = sender.ID
+		leave, problem = s.enter(sender)
+	}
+	if problem != nil {
+		s.refuse(w, r, v, problem)
+		return v, nil, nil
+	}
+	return v, sender, leave
+}
+
 // enterWhole keeps the memory that Bundles take within bounds: only so many large ones are in hand at once.
 func (s *Server) enterWhole(r *http.Request) (leave func(), ok bool) {
 	if 0 <= r.ContentLength && r.ContentLength <= fhir.MaxBytes && r.Header.Get("Content-Encoding") == "" {
@@ -412,16 +427,8 @@ func (s *Server) enterWhole(r *http.Request) (leave func(), ok bool) {
 // post is the handler of a door.
 func (s *Server) post(door rejection.Door, accepts string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := r.Context().Value(visitKey{}).(*visit)
-		sender, problem := s.sender(r)
-		if problem != nil {
-			s.refuse(w, r, v, problem)
-			return
-		}
-		v.sender = sender.ID
-		leave, problem := s.enter(sender)
-		if problem != nil {
-			s.refuse(w, r, v, problem)
+		v, sender, leave := s.welcome(w, r)
+		if sender == nil {
 			return
 		}
 		defer leave()
@@ -526,16 +533,8 @@ func (s *Server) conclude(w http.ResponseWriter, r *http.Request, v *visit, x *e
 
 // list answers with a sender's own rejections.
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	v := r.Context().Value(visitKey{}).(*visit)
-	sender, problem := s.sender(r)
-	if problem != nil {
-		s.refuse(w, r, v, problem)
-		return
-	}
-	v.sender = sender.ID
-	leave, problem := s.enter(sender)
-	if problem != nil {
-		s.refuse(w, r, v, problem)
+	v, sender, leave := s.welcome(w, r)
+	if sender == nil {
 		return
 	}
 	defer leave()

@@ -50,9 +50,6 @@ const maxKinds = 64
 // With is the set with one more kind.
 func (k Kinds) With(one Kind) Kinds { return k | 1<<one }
 
-// Len is how many kinds there are in the set.
-func (k Kinds) Len() int { return bits.OnesCount64(uint64(k)) }
-
 // All are the kinds of a set.
 func (k Kinds) All(yield func(Kind) bool) {
 	for k != 0 {

@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"gapwatch/services/internal/event"
@@ -70,9 +71,10 @@ func (k Keys) Person(n NHSNumber) (id string, current, previous event.Pseudonym)
 }
 
 // Record is the name that a sender's record goes by: 32 hexadecimal digits, the first 128 bits of the HMAC-SHA-256 of
-// source, a zero byte and record under the record key. That key never changes: a correction must find its record.
+// source, a zero byte and record under the record key. That key never changes: a correction must find its record. Spaces around
+// record are left out, since they come and go with the width of a column.
 func (k Keys) Record(source, record string) string {
-	half := k.record.sign([]byte(source), record)
+	half := k.record.sign([]byte(source), strings.TrimSpace(record))
 	return hex.EncodeToString(half[:])
 }
 
