@@ -435,6 +435,43 @@ func TestEraseKeepsWhatIsPutRightMeanwhile(t *testing.T) {
 	}
 }
 
+// TestTwoErasures has one end while another is at work, which is then cut off: run again, it must know that it was.
+func TestTwoErasures(t *testing.T) {
+	s := newSystem(t)
+	s.send("flu-65", cases.Event{Record: "of a", Person: "a", On: "2024-10-03", Area: "north-1"})
+	s.send("flu-65", cases.Event{Record: "of c", Person: "c", On: "2024-10-03", Area: "north-1"})
+	s.collect(t.Context())
+	s.handled()
+	cells(t, s.conn, s.set)
+	cut := errors.New("cut off")
+	first, second := s.config("a"), s.config("c")
+	second.Reference = "SAR-2026-18"
+	first.Checkpoint = func(name string) error {
+		if name != "repair" {
+			return nil
+		}
+		if _, err := erase.Run(t.Context(), second); err != nil {
+			t.Error(err)
+		}
+		return cut
+	}
+	if _, err := erase.Run(t.Context(), first); !errors.Is(err, cut) {
+		t.Fatal(err)
+	}
+	open := func(want uint64) {
+		t.Helper()
+		var n uint64
+		if err := s.conn.QueryRow(t.Context(), "SELECT count() FROM (SELECT run FROM prevention.erasures GROUP BY run HAVING max(phase) = 'begun')").Scan(&n); err != nil || n != want {
+			t.Errorf("%d erasures are open, want %d: %v", n, want, err)
+		}
+	}
+	open(1)
+	if result, err := erase.Run(t.Context(), s.config("a")); err != nil || len(result.Programmes) == 0 {
+		t.Errorf("nothing is counted afresh: %+v, %v", result, err)
+	}
+	open(0)
+}
+
 // TestEraseWithoutStreams erases from a ClickHouse whose NATS is new.
 func TestEraseWithoutStreams(t *testing.T) {
 	s := newSystem(t)

@@ -61,6 +61,8 @@ type Keeper struct {
 	config        Config
 	rows, errors  prometheus.Counter
 	shown, looked calendar.Day // when the programmes were last written for the views, and when everything was last in order
+
+	repaired map[uuid.UUID]bool // runs that look cut off and may be another keeper's, whose programmes are counted afresh
 }
 
 // New prepares a keeper; it does not touch the store yet.
@@ -74,7 +76,7 @@ func New(c Config) (*Keeper, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	k := &Keeper{config: c,
+	k := &Keeper{config: c, repaired: map[uuid.UUID]bool{},
 		rows:   prometheus.NewCounter(prometheus.CounterOpts{Name: "gapwatch_retention_removed_rows_total", Help: "Versions of records that were removed because their retention was over."}),
 		errors: prometheus.NewCounter(prometheus.CounterOpts{Name: "gapwatch_retention_errors_total", Help: "Looks for what is over its retention that failed and are tried again."}),
 	}
@@ -159,7 +161,7 @@ func overOn(set *programme.Set, today calendar.Day) (all []over) {
 func (k *Keeper) Look(ctx context.Context) (pending bool, err error) {
 	now := k.config.Now()
 	today := calendar.Of(now)
-	if err := k.finish(ctx); err != nil {
+	if pending, err = k.finish(ctx, now); err != nil {
 		return false, err
 	}
 	if today != k.shown {
@@ -187,30 +189,43 @@ func (k *Keeper) Look(ctx context.Context) (pending bool, err error) {
 	return pending, err
 }
 
+// mostOfARun is longer than a removal takes: what was begun before and is not done was cut off.
+const mostOfARun = time.Hour
+
 // finish has the programmes of removals that were cut off counted afresh: the removal itself is found again by what is left.
-func (k *Keeper) finish(ctx context.Context) error {
+// One that may still be another keeper's is not closed, and waits: if it is cut off later its programme is owed that again.
+func (k *Keeper) finish(ctx context.Context, now time.Time) (waits bool, err error) {
 	type cut struct {
 		programme, season string
 		run               uuid.UUID
+		begun             time.Time
 	}
 	var all []cut
 	if err := queries.Each(ctx, k.config.ClickHouse, "open", nil, func(rows driver.Rows) error {
 		var c cut
-		err := rows.Scan(&c.programme, &c.season, &c.run)
+		err := rows.Scan(&c.programme, &c.season, &c.run, &c.begun)
 		all = append(all, c)
 		return err
 	}); err != nil {
-		return err
+		return false, err
 	}
 	for _, c := range all {
+		mayGoOn := now.Sub(c.begun) < mostOfARun
+		waits = waits || mayGoOn
+		if mayGoOn && k.repaired[c.run] {
+			continue
+		}
 		if _, err := reference.RegisterRepair(ctx, k.config.ClickHouse, c.programme); err != nil {
-			return err
+			return false, err
+		}
+		if k.repaired[c.run] = true; mayGoOn {
+			continue
 		}
 		if err := k.log(ctx, c.run, "done", over{programme: &programme.Programme{ID: c.programme}, season: c.season}, 0); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return waits, nil
 }
 
 // remove removes the records that are over, and has the programme counted afresh. It returns how many versions there were.

@@ -277,7 +277,12 @@ func (w *world) derive() {
 
 func (w *world) keeper(checkpoint func(string) error) *retention.Keeper {
 	w.t.Helper()
-	k, err := retention.New(retention.Config{ClickHouse: w.conn, Programmes: w.set, Now: func() time.Time { return now }, Checkpoint: checkpoint})
+	return w.keeperAt(now, checkpoint)
+}
+
+func (w *world) keeperAt(at time.Time, checkpoint func(string) error) *retention.Keeper {
+	w.t.Helper()
+	k, err := retention.New(retention.Config{ClickHouse: w.conn, Programmes: w.set, Now: func() time.Time { return at }, Checkpoint: checkpoint})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -306,7 +311,7 @@ func TestWhatIsKeptStaysAsItIs(t *testing.T) {
 					t.Fatal("it does not come to an end")
 				}
 				var err error
-				pending, err = w.keeper(func(name string) error {
+				pending, err = w.keeperAt(now.Add(time.Duration(tries)*time.Hour), func(name string) error { // by then what was cut off is known to be
 					if seen[name] || seen["gap_days"] && slices.Contains(derived, name) { // one of them stands for all
 						return nil
 					}
@@ -450,5 +455,41 @@ func TestNothingIsOver(t *testing.T) {
 	}
 	if !cmp.Equal(w.cells(w.conn), before) {
 		t.Error("something changed")
+	}
+}
+
+// TestTwoKeepers has one look while another removes, and the other cut off afterwards: it must still be known that it was.
+func TestTwoKeepers(t *testing.T) {
+	w := newWorld(t)
+	w.crowd(rand.New(rand.NewPCG(1, 11)), 50, true)
+	w.cells(w.conn)
+	const open = "SELECT count() FROM (SELECT run FROM prevention.retention_log GROUP BY run HAVING max(phase) = 'begun')"
+	const repairs = "SELECT count() FROM prevention.loads WHERE kind = 'repair'"
+	second, cut := w.keeper(nil), errors.New("cut off")
+	looked := func() {
+		t.Helper()
+		if pending, err := second.Look(t.Context()); err != nil || !pending {
+			t.Errorf("pending %v, %v", pending, err)
+		}
+	}
+	if _, err := w.keeper(func(name string) error {
+		if name != "repair" {
+			return nil
+		}
+		looked()
+		return cut
+	}).Look(t.Context()); !errors.Is(err, cut) {
+		t.Fatal(err)
+	}
+	before := w.count(repairs)
+	looked() // counted afresh once, not with each look
+	if n := w.count(open); n != 1 || w.count(repairs) != before {
+		t.Errorf("%d runs are open, want 1; %d repairs after %d", n, w.count(repairs), before)
+	}
+	if _, err := w.keeperAt(now.Add(time.Hour), nil).Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count(open); n != 0 || w.count(repairs) != before+1 {
+		t.Errorf("%d runs are open after an hour; %d repairs after %d", n, w.count(repairs), before)
 	}
 }
