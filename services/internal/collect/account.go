@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"database/sql"
 	_ "embed" // the queries
 	"errors"
 	"fmt"
@@ -36,23 +37,29 @@ func (c *Collector) accountOnce(ctx context.Context, book *ledger) error {
 	ctx, cancel := context.WithTimeout(ctx, c.InsertTimeout+natsTimeout)
 	defer cancel()
 	st, consumer := c.source.get()
-	// The stream first: messages that come between the two questions are then pending and not missing.
+	// What was handled first: the stream is then never older than that but where it is another one.
+	newest, err := c.newestHandled(ctx)
+	if err != nil {
+		return err
+	}
+	// The stream before its consumer: messages that come between the two questions are then pending and not missing.
 	info, err := st.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("look up stream %s: %w", stream.Events, err)
 	}
+	c.compare(info, newest)
 	reading, err := consumer.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("look up consumer %s: %w", stream.Collector, err)
 	}
-	pending := reading.NumPending + uint64(reading.NumAckPending)
+	pending, err := c.unread(ctx, st, info, reading)
+	if err != nil {
+		return err
+	}
 	c.metrics.pending.Set(float64(pending))
 	c.metrics.fullness.WithLabelValues(stream.Events).Set(stream.Fullness(info))
 	if dead, err := c.JetStream.Stream(ctx, stream.DeadLetters); err == nil {
 		c.metrics.fullness.WithLabelValues(stream.DeadLetters).Set(stream.Fullness(dead.CachedInfo()))
-	}
-	if err := c.oldestUnread(ctx, st, info, reading, pending); err != nil {
-		return err
 	}
 	balance, err := book.balance(ctx, st, info)
 	if err != nil {
@@ -66,21 +73,52 @@ func (c *Collector) accountOnce(ctx context.Context, book *ledger) error {
 	return nil
 }
 
-// oldestUnread sets how near the oldest message that is not acknowledged is to its end.
-func (c *Collector) oldestUnread(ctx context.Context, st jetstream.Stream, info *jetstream.StreamInfo, reading *jetstream.ConsumerInfo, pending uint64) error {
+// position is a place in one of the streams that there were.
+type position struct{ stream, sequence uint64 }
+
+//go:embed newest.sql
+var newestQuery string
+
+// newestHandled is up to where anything was handled, of the newest stream that ClickHouse knows.
+func (c *Collector) newestHandled(ctx context.Context) (p position, err error) {
+	if err := c.ClickHouse.QueryRow(ctx, newestQuery).Scan(&p.stream, &p.sequence); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return p, fmt.Errorf("find what was handled last: %w", err)
+	}
+	return p, nil
+}
+
+// compare says, once, that the stream is older than what ClickHouse has handled: a NATS that was restored from a backup, or
+// came back from a power cut without its last messages. That stays true of it when it has caught up.
+func (c *Collector) compare(info *jetstream.StreamInfo, newest position) {
+	created := uint64(info.Created.UnixNano())
+	older := created < newest.stream || created == newest.stream && info.State.LastSeq < newest.sequence
+	if older && c.older != created {
+		c.older = created
+		c.Logger.Error("the stream is older than what ClickHouse has handled: what comes in may be taken for handled and not be counted. "+
+			"Do as deploy/BACKUP.md says of a NATS that is older than ClickHouse", "stream", stream.Events, "created", info.Created.UTC(),
+			"last", info.State.LastSeq, "handled_created", time.Unix(0, int64(newest.stream)).UTC(), "handled_last", newest.sequence)
+	}
+	c.metrics.older.Set(map[bool]float64{true: 1}[c.older == created])
+}
+
+// unread is how many messages are not acknowledged. It sets how near the oldest of them is to its end.
+func (c *Collector) unread(ctx context.Context, st jetstream.Stream, info *jetstream.StreamInfo, reading *jetstream.ConsumerInfo) (pending uint64, err error) {
 	c.metrics.oldest.Set(0)
-	if pending == 0 || info.Config.MaxAge <= 0 {
-		return nil
+	inHand := uint64(reading.NumAckPending)
+	if pending = stream.Undelivered(info, reading) + inHand; pending == 0 {
+		return 0, nil
 	}
 	oldest, err := st.GetMsg(ctx, max(reading.AckFloor.Stream+1, info.State.FirstSeq), jetstream.WithGetMsgSubject(">"))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil // it was handled meanwhile
+		return inHand, nil // it was handled meanwhile, or the newest ones were deleted
 	}
 	if err != nil {
-		return fmt.Errorf("look up the oldest unread message: %w", err)
+		return 0, fmt.Errorf("look up the oldest unread message: %w", err)
 	}
-	c.metrics.oldest.Set(time.Since(oldest.Time).Seconds() / info.Config.MaxAge.Seconds())
-	return nil
+	if info.Config.MaxAge > 0 {
+		c.metrics.oldest.Set(time.Since(oldest.Time).Seconds() / info.Config.MaxAge.Seconds())
+	}
+	return pending, nil
 }
 
 // ledger knows what became of the messages of one stream.
@@ -146,6 +184,12 @@ func (l *ledger) balance(ctx context.Context, st jetstream.Stream, info *jetstre
 	gone, err := notInStream(ctx, st, info, missing)
 	if err != nil {
 		return balance{}, err
+	}
+	if len(gone) > 0 { // or was handled meanwhile, and then removed since it held an NHS number
+		if missing, err = l.gaps(ctx, info.State.LastSeq); err != nil {
+			return balance{}, err
+		}
+		gone = both(gone, missing)
 	}
 	b := balance{missing: total(missing), gone: total(gone)}
 	if err := l.writeOff(ctx, gone, &b); err != nil {

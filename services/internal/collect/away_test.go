@@ -1,9 +1,13 @@
 package collect_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +212,75 @@ func TestStreamMadeAgain(t *testing.T) {
 		}
 		return ""
 	})
+}
+
+// A NATS that is restored beside a newer ClickHouse is said to be: with the stream that it had, and after another one was made.
+func TestStreamOlderThanWhatWasHandled(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	backup := filepath.Join(t.TempDir(), "nats")
+	collected := func(upTo int) {
+		t.Helper()
+		r.publish(r.samples(upTo-10, upTo)...)
+		run := r.collect(nil)
+		r.settled()
+		run.accounted(0, 0, 0)
+		if run.metric("gapwatch_stream_older") != 0 {
+			t.Error("the stream is said to be older")
+		}
+		if err := run.finish(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restored := func(created time.Time, last int) {
+		t.Helper()
+		r.nats.Stop()
+		if err := os.RemoveAll(r.nats.Dir()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(r.nats.Dir(), os.DirFS(backup)); err != nil {
+			t.Fatal(err)
+		}
+		r.nats.Start()
+		var log bytes.Buffer
+		run := r.collect(func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		older := func() string {
+			if run.metric("gapwatch_stream_older") != 1 {
+				return "the stream is not said to be older"
+			}
+			return ""
+		}
+		eventually(t, older)
+		r.publish(r.samples(100, 200)...) // more than were handled
+		run.accounted(0, 0, 0)
+		if wrong := older(); wrong != "" {
+			t.Error(wrong)
+		}
+		if err := run.finish(); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"deploy/BACKUP.md", "last=10 ", fmt.Sprint("handled_last=", last), " created=" + r.info(stream.Events).Created.UTC().Format("2006-01-02T15:04:05.000Z"),
+			"handled_created=" + created.UTC().Format("2006-01-02T15:04:05.000Z")} {
+			if strings.Count(log.String(), want) != 1 {
+				t.Errorf("%q is not once in %s", want, &log)
+			}
+		}
+	}
+	collected(10)
+	created := r.info(stream.Events).Created
+	r.nats.Stop()
+	if err := os.CopyFS(backup, os.DirFS(r.nats.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	r.nats.Start()
+	collected(20)
+	restored(created, 20)
+	if err := r.js.DeleteStream(t.Context(), stream.Events); err != nil {
+		t.Fatal(err)
+	}
+	r.nats.Ensure(stream.Options{})
+	created = r.info(stream.Events).Created
+	collected(10)
+	restored(created, 10)
 }
 
 // One row that ClickHouse will never take must not hold up the others, nor take them with it.

@@ -31,6 +31,7 @@ type Collector struct {
 	metrics  *metrics
 	source   source
 	fetching sync.Mutex // one owner fetches at a time, so that batches fill up
+	older    uint64     // creation of the stream that was last found to be older than what was handled
 }
 
 // New checks the configuration and registers metrics and readiness. Its error is for stopping at start.

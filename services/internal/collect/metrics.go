@@ -20,6 +20,7 @@ type metrics struct {
 	pending      prometheus.Gauge
 	unaccounted  prometheus.Gauge
 	lost         prometheus.Gauge
+	older        prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
@@ -49,9 +50,10 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		pending:     gauge("gapwatch_pending_messages", "Messages in the stream that are not acknowledged yet."),
 		unaccounted: gauge("gapwatch_unaccounted_messages", "Messages that the stream took and that are neither handled nor still in it. Must return to 0."),
 		lost:        gauge("gapwatch_lost_messages", "Messages written off because they left the stream unread. Part of gapwatch_unaccounted_messages."),
+		older:       gauge("gapwatch_stream_older", "1 if the stream of events was found to be older than what ClickHouse has handled: a restored NATS. Events may not be counted."),
 	}
 	for _, c := range []prometheus.Collector{m.events, m.deadLetters, m.redeliveries, m.batches, m.batchSize, m.insert, m.retries,
-		m.fullness, m.oldest, m.pending, m.unaccounted, m.lost} {
+		m.fullness, m.oldest, m.pending, m.unaccounted, m.lost, m.older} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}

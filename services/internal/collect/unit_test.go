@@ -1,13 +1,20 @@
 package collect
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
+	"gapwatch/services/internal/engine/enginetest"
 	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/store"
+	"gapwatch/services/internal/stream"
+	"gapwatch/services/internal/stream/streamtest"
 )
 
 func TestCutKeepsPartitionsWholeAndRowsComplete(t *testing.T) {
@@ -97,6 +104,61 @@ func TestUnaccounted(t *testing.T) {
 		if got := c.b.unaccounted(c.pending); got != c.want {
 			t.Errorf("%+v with %d pending: %d", c.b, c.pending, got)
 		}
+	}
+}
+
+// between is a stream of which something happens just before it says what was deleted from it.
+type between struct {
+	jetstream.Stream
+	happens func()
+}
+
+func (b between) Info(ctx context.Context, o ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	if len(o) > 0 {
+		b.happens()
+	}
+	return b.Stream.Info(ctx, o...)
+}
+
+// A message with an NHS number is handled and then removed: where that happens while the ledger looks, it is not missing.
+func TestHandledAndRemovedMeanwhileIsNotGone(t *testing.T) {
+	url := enginetest.URL(t)
+	if err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := store.Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_, js := streamtest.New(t).Ensure(stream.Options{})
+	st, err := js.Stream(t.Context(), stream.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	created := uint64(st.CachedInfo().Created.UnixNano())
+	for i := range 4 {
+		if _, err := js.PublishMsg(t.Context(), stream.Message("prevention.events.vaccination.flu-65", fmt.Sprint(i), nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func(sequence uint64) {
+		if err := InsertHandled(t.Context(), conn, []HandledRow{{Stream: created, Sequence: sequence, Outcome: DeadLetter}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := st.DeleteMsg(t.Context(), sequence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(2)
+	info, err := st.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &ledger{conn: conn, lostAfter: time.Hour, now: time.Now}
+	got, err := l.balance(t.Context(), between{st, func() { remove(3) }}, info)
+	if want := (balance{missing: 2}); err != nil || got != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
 	}
 }
 

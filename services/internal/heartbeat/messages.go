@@ -37,13 +37,8 @@ func look(ctx context.Context, js jetstream.JetStream) (m messages, err error) {
 	switch {
 	case err == nil:
 		reading := consumer.CachedInfo()
-		// The server tells a consumer of new messages a moment later: until then they are not in NumPending.
-		undelivered := reading.NumPending
-		if delivered := max(reading.Delivered.Stream, max(m.first, 1)-1); m.last > delivered {
-			undelivered = max(undelivered, m.last-delivered)
-		}
 		inHand = uint64(reading.NumAckPending)
-		m.waiting = undelivered + inHand
+		m.waiting = stream.Undelivered(info, reading) + inHand
 		unread = max(unread, reading.AckFloor.Stream+1)
 	case !errors.Is(err, jetstream.ErrConsumerNotFound): // without one nobody has read anything
 		return m, fmt.Errorf("look up consumer %s: %w", stream.Collector, err)

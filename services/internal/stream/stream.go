@@ -275,6 +275,16 @@ func isLimit(description string) bool {
 	return description == "maximum bytes exceeded" || description == "maximum messages exceeded"
 }
 
+// Undelivered is how many messages of a stream its consumer has given to nobody yet. The server tells a consumer of new messages
+// a moment later: until then they are not in its NumPending.
+func Undelivered(info *jetstream.StreamInfo, reading *jetstream.ConsumerInfo) uint64 {
+	delivered := max(reading.Delivered.Stream, max(info.State.FirstSeq, 1)-1)
+	if info.State.LastSeq <= delivered {
+		return reading.NumPending
+	}
+	return max(reading.NumPending, info.State.LastSeq-delivered)
+}
+
 // Fullness is the share of MaxBytes that a stream uses, 0 to 1; 0 for a stream without that limit.
 func Fullness(info *jetstream.StreamInfo) float64 {
 	if info.Config.MaxBytes <= 0 {

@@ -279,3 +279,20 @@ func TestConnectWaitsForAServerThatIsNotThereYet(t *testing.T) {
 		}
 	}
 }
+
+func TestUndelivered(t *testing.T) {
+	for _, c := range []struct{ first, last, delivered, pending, want uint64 }{
+		{first: 0, last: 0},
+		{first: 1, last: 5, delivered: 0, pending: 5, want: 5},
+		{first: 1, last: 5, delivered: 3, pending: 0, want: 2}, // the consumer was not told of them yet
+		{first: 1, last: 5, delivered: 3, pending: 2, want: 2},
+		{first: 4, last: 5, delivered: 1, pending: 0, want: 2}, // some expired unread
+		{first: 1, last: 5, delivered: 6, pending: 1, want: 1}, // and one that came since the stream was looked at
+	} {
+		info := &jetstream.StreamInfo{State: jetstream.StreamState{FirstSeq: c.first, LastSeq: c.last}}
+		reading := &jetstream.ConsumerInfo{Delivered: jetstream.SequenceInfo{Stream: c.delivered}, NumPending: c.pending}
+		if got := stream.Undelivered(info, reading); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
