@@ -122,6 +122,11 @@ func TestProblems(t *testing.T) {
 			s.Cohort, s.Programme, s.BirthDate = "2025-26", "mmr-2", "1960-02-28"
 		},
 			"codes disagree: at.Cohort must be the cohort of the birth date"},
+		{"a named cohort, and a year of birth of others", func(s *admit.Submission) {
+			*s = mmr()
+			s.Cohort, s.Programme, s.BirthDate = "2024-25", "mmr-2", "2021"
+		},
+			"codes disagree: at.Cohort must be the cohort of the birth date"},
 		{"no cohort", func(s *admit.Submission) { *s = mmr(); s.BirthDate, s.Programme = "", "mmr-2" }, "missing field: at.Cohort must be there, or the birth date"},
 		{"done on the day of birth", func(s *admit.Submission) { s.Programme, s.BirthDate = "flu-65", "2026-11-20" }, "personal data: at.OccurredAt must not be the birth date, which an event does not carry"},
 		{"an LSOA that is none", func(s *admit.Submission) { s.LSOA = "E0100001" }, "bad LSOA: at.LSOA must be E, W, S, N or X and eight digits, or empty"},
@@ -366,6 +371,7 @@ func TestWhichCodesDecide(t *testing.T) {
 		{"named: a programme that no code leads to", func(s *admit.Submission) { *s = pressure(); s.Programme = "ld-health-check" }, "ld-health-check  0 "},
 		{"named: the cohort by the birth date", func(s *admit.Submission) { *s = mmr(); s.Programme = "mmr-2" }, "mmr-2 2026-27 2 "},
 		{"named: the cohort as said", func(s *admit.Submission) { *s = mmr(); s.Programme, s.Cohort, s.BirthDate = "mmr-2", "2024-25", "" }, "mmr-2 2024-25 2 "},
+		{"named: the cohort as said, of a year of birth in two", func(s *admit.Submission) { *s = mmr(); s.Programme, s.Cohort, s.BirthDate = "mmr-2", "2025-26", "2021" }, "mmr-2 2025-26 2 "},
 		{"the dose of the procedure", func(s *admit.Submission) { *s = mmr(); s.Procedures, s.Dose = sct("170433008"), 0 }, "mmr-2 2026-27 2 "},
 		{"both doses", func(s *admit.Submission) { *s = mmr(); s.Procedures = sct("170433008") }, "mmr-2 2026-27 2 "},
 		{"they disagree", func(s *admit.Submission) { *s = mmr(); s.Procedures = sct("308081000000105") }, "mmr-2 2026-27 0 " + admit.WhyDosesDisagree},

@@ -196,18 +196,17 @@ func (a *admission) placeNamed() (why string, _ *Problem) {
 		break
 	}
 	if p.Kind == programme.Cohort {
-		of, answer := tables.CohortOf(p, a.birth)
+		of, answer := tables.CohortOf(p, a.birth, a.s.Cohort)
 		a.e.Cohort = a.s.Cohort
-		_, listed := p.Season(a.s.Cohort)
 		switch {
+		case answer == mapping.OtherCohort:
+			return a.none(answer)
 		case a.s.Cohort == "" && answer == mapping.NoSeason:
 			return WhyNoSeason, nil
 		case a.s.Cohort == "" && answer != mapping.Found:
 			return "", a.refuse(string(event.MissingField), "Cohort", "must be there, or the birth date")
 		case a.s.Cohort == "":
 			a.e.Cohort = of
-		case answer == mapping.Found && of != a.s.Cohort, answer == mapping.NoSeason && listed:
-			return a.none(mapping.OtherCohort)
 		}
 	}
 	if !a.running(p) {

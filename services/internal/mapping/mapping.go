@@ -175,12 +175,13 @@ func (t *Tables) Programmes(k Kind) func(yield func(*programme.Programme) bool) 
 }
 
 // CohortOf is the season of a cohort programme that somebody belongs to by the birth date. NeedsBirth where that is not
-// known well enough, NoSeason where no listed season is theirs, NotWatched where the tables have no rule for the programme.
-func (t *Tables) CohortOf(p *programme.Programme, b Birth) (season string, a Answer) {
+// known well enough, OtherCohort where the listed one that the sender says cannot be it, NoSeason where no listed season is
+// theirs, NotWatched where the tables have no rule for the programme.
+func (t *Tables) CohortOf(p *programme.Programme, b Birth, said string) (season string, a Answer) {
 	for _, rows := range t.rows {
 		for i := range rows {
 			if rows[i].programme.ID == p.ID && rows[i].birthday > 0 {
-				return rows[i].cohort(b)
+				return rows[i].cohort(b, said)
 			}
 		}
 	}

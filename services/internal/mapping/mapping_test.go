@@ -116,6 +116,8 @@ func TestFind(t *testing.T) {
 		{"nobody says it", mmrCode, "2025-01-10", "", "", "needs birth"},
 		{"the year of birth lies in two cohorts", mmrCode, "2025-01-10", "2021", "", "needs birth"},
 		{"and the sender says which", mmrCode, "2025-01-10", "2021", "2026-27", "mmr-2 2026-27"},
+		{"and the sender says another", mmrCode, "2025-01-10", "2021", "2024-25", "other cohort"},
+		{"and the sender says one that is not listed", mmrCode, "2025-01-10", "2021", "2017-18", "no season"},
 		{"the month lies in one", mmrCode, "2025-01-10", "2021-04", "", "mmr-2 2026-27"},
 
 		{"NHS Health Check at 40", nhsCode, "2026-05-05", "1986-05-05", "", "nhs-health-check"},

@@ -94,18 +94,12 @@ func (r *row) window(d Done) (window, Answer) {
 	}
 	season := d.Cohort
 	if d.Birth.known {
-		of, answer := r.cohort(d.Birth)
+		of, answer := r.cohort(d.Birth, d.Cohort)
 		switch {
-		case season == "" && answer != Found:
+		case answer == OtherCohort, season == "" && answer != Found:
 			return window{}, answer
-		case season == "":
+		case season == "": // otherwise the sender may know more of the date than we are told
 			season = of
-		case answer == NeedsBirth: // less of the date is known than is needed, and the sender says the cohort
-		case season != of:
-			if _, listed := r.programme.Season(season); !listed {
-				return window{}, NoSeason
-			}
-			return window{}, OtherCohort
 		}
 	}
 	if season == "" {
@@ -119,12 +113,15 @@ func (r *row) window(d Done) (window, Answer) {
 	return window{}, NoSeason
 }
 
-// cohort is the season that the birthday lies in.
-func (r *row) cohort(b Birth) (string, Answer) {
+// cohort is the season that the birthday lies in. OtherCohort means that it lies on no day of the one that the sender says.
+func (r *row) cohort(b Birth, said string) (string, Answer) {
 	if !b.known {
 		return "", NeedsBirth
 	}
 	turns := span{birthday(b.first, r.birthday), birthday(b.last, r.birthday)}
+	if s, listed := r.programme.Season(said); listed && turns.and(span{s.Start, s.End}).empty() {
+		return "", OtherCohort
+	}
 	for _, s := range r.programme.Seasons {
 		if s.Start <= turns.first && turns.last <= s.End {
 			return s.ID, Found
