@@ -69,6 +69,26 @@ func TestNATSIsAway(t *testing.T) {
 	}
 }
 
+// Without a stream of events the door is not ready. Asking whether there is one leaves nothing in it.
+func TestNoStream(t *testing.T) {
+	d := open(t, nil)
+	if err := d.server.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.js.DeleteStream(t.Context(), stream.Events); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is not ready", func() bool {
+		err := d.server.Ready(t.Context())
+		return err != nil && strings.Contains(err.Error(), "no stream takes prevention.events.")
+	})
+	d.nats.Ensure(stream.Options{})
+	until(t, "it is ready", func() bool { return d.server.Ready(t.Context()) == nil })
+	if events, err := d.js.Stream(t.Context(), stream.Events); err != nil || events.CachedInfo().State.LastSeq != 0 {
+		t.Errorf("the stream took something: %v", err)
+	}
+}
+
 func TestFullStream(t *testing.T) {
 	d := open(t, nil)
 	events, err := d.js.Stream(t.Context(), stream.Events)
@@ -201,6 +221,38 @@ func TestRejections(t *testing.T) {
 	}
 	for _, query := range []string{"?limit=0", "?limit=1001", "?after=-1", "?after=x"} {
 		d.send(http.StatusBadRequest, request{method: http.MethodGet, path: "/v1/rejections" + query})
+	}
+}
+
+// What stands among rejections and is none is passed over, so that a sender can read the rest of its own; the log says where it is.
+func TestRejectionThatCannotBeRead(t *testing.T) {
+	d := open(t, nil)
+	reject := func(record string) {
+		d.send(http.StatusUnprocessableEntity, request{path: "/v1/events", media: one, body: jab(record, "12", "")})
+	}
+	reject("u-1")
+	for _, text := range []string{"{", `{"item":"` + anna + `"}`} {
+		if _, err := d.js.Publish(t.Context(), rejection.Subject("gp"), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reject("u-2")
+	var pages [3]rejection.Page
+	for i, query := range []string{"", "?limit=2", "?after=2&limit=1"} {
+		a := d.send(http.StatusOK, request{method: http.MethodGet, path: "/v1/rejections" + query})
+		unmarshal(t, a.text, &pages[i])
+	}
+	if p := pages[0]; len(p.Rejections) != 2 || p.Rejections[1].Place != 4 || p.Next != 4 || p.More {
+		t.Errorf("%+v", p)
+	}
+	if p := pages[1]; len(p.Rejections) != 1 || p.Next != 2 || !p.More {
+		t.Errorf("%+v", p)
+	}
+	if p := pages[2]; p.Rejections == nil || len(p.Rejections) != 0 || p.Next != 3 || !p.More { // none, and yet there is more
+		t.Errorf("%+v", p)
+	}
+	if log := d.log.String(); !strings.Contains(log, `sequences="[2 3]"`) || strings.Contains(log, anna) {
+		t.Error("the log does not say where they are, or what they are")
 	}
 }
 

@@ -96,6 +96,12 @@ type Server struct {
 	whole    int              // Bundles in hand
 	gates    map[string]*gate // by sender
 	stopping bool
+
+	listened struct { // see listens
+		sync.Mutex
+		at  time.Time
+		err error
+	}
 }
 
 // gate is what a sender has used up.
@@ -239,16 +245,30 @@ func Watch(path string, load func(path string) (Senders, error)) func() (Senders
 }
 
 // Ready says why the door cannot take anything now.
-func (s *Server) Ready(context.Context) error {
+func (s *Server) Ready(ctx context.Context) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopping {
+	stopping := s.stopping
+	s.mu.Unlock()
+	switch {
+	case stopping:
 		return errors.New("stopping")
-	}
-	if !s.nats.IsConnected() {
+	case !s.nats.IsConnected():
 		return errors.New("NATS is away")
 	}
-	return nil
+	return s.listens(ctx)
+}
+
+// listens says whether there is a stream of events, as of a second ago.
+func (s *Server) listens(ctx context.Context) error {
+	s.listened.Lock()
+	defer s.listened.Unlock()
+	if time.Since(s.listened.at) > time.Second {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second) // others will read what it finds
+		defer cancel()
+		s.listened.err = stream.Listens(ctx, s.nats, strings.TrimSuffix(stream.EventSubjects, ">")+"ready")
+		s.listened.at = time.Now()
+	}
+	return s.listened.err
 }
 
 // Routes is every path and its methods.
@@ -554,6 +574,9 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 		s.log.Warn("rejections could not be read", "request", v.request, "error", err)
 		s.refuse(w, r, v, problemAway)
 		return
+	}
+	if len(page.Unreadable) > 0 {
+		s.log.Error("rejections that cannot be read are left out", "request", v.request, "sender", sender.ID, "stream", stream.Rejections, "sequences", page.Unreadable)
 	}
 	writeJSON(w, page)
 }

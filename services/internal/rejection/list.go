@@ -27,6 +27,8 @@ type Page struct {
 	Rejections []Listed `json:"rejections"` // never null
 	Next       uint64   `json:"next"`       // to ask for what comes after this page
 	More       bool     `json:"more"`       // whether there is more already
+
+	Unreadable []uint64 `json:"-"` // places of what this page leaves out, since it is none that we wrote
 }
 
 // Listed is a rejection and its place in the list. Places grow; those of one sender have gaps.
@@ -40,7 +42,7 @@ const MaxLimit = 1000
 
 // List returns up to limit (1 to [MaxLimit]) of a sender's rejections after a place, 0 for the start. It reads that sender's
 // subject and no other, in one request that leaves nothing behind. A place beyond the newest is of a stream that was deleted and made again:
-// then it starts anew. A sender or limit that is none is an [ErrAsked]: reject. Other errors may pass: retry.
+// then it starts anew. One that cannot be read is passed over. A sender or limit that is none is an [ErrAsked]: reject. Other errors may pass: retry.
 func List(ctx context.Context, js jetstream.JetStream, sender string, after uint64, limit int) (Page, error) {
 	if !stream.IsSender(sender) {
 		return Page{}, fmt.Errorf("%w: no sender's id", ErrAsked)
@@ -63,12 +65,13 @@ func List(ctx context.Context, js jetstream.JetStream, sender string, after uint
 	}
 	page := Page{Rejections: make([]Listed, 0, len(messages)), Next: after, More: left > 0}
 	for _, m := range messages {
+		page.Next = m.Sequence
 		listed := Listed{Place: m.Sequence}
 		if err := json.Unmarshal(m.Data, &listed.Rejection); err != nil {
-			return Page{}, fmt.Errorf("rejection %d: %w", m.Sequence, err)
+			page.Unreadable = append(page.Unreadable, m.Sequence)
+			continue
 		}
 		page.Rejections = append(page.Rejections, listed)
-		page.Next = m.Sequence
 	}
 	return page, nil
 }

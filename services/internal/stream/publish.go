@@ -35,6 +35,21 @@ func PublishAck(ctx context.Context, js jetstream.JetStream, msg *nats.Msg) (*je
 	return ack, nil
 }
 
+// Listens says whether a stream takes a subject's messages. It sends one that no stream keeps, since it is for another one, so it
+// needs no right but to publish there. The error is nil where a stream answers, whatever it says.
+func Listens(ctx context.Context, nc *nats.Conn, subject string) error {
+	probe := nats.NewMsg(subject)
+	probe.Header.Set(jetstream.ExpectedStreamHeader, "none")
+	_, err := nc.RequestMsgWithContext(ctx, probe)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("no stream takes %s", subject)
+	case err != nil:
+		return fmt.Errorf("ask for the stream of %s: %w", subject, err)
+	}
+	return nil
+}
+
 // PublisherOptions tunes a [Publisher].
 type PublisherOptions struct {
 	Pending    int           // messages on the way at once; 0 means 4,000
