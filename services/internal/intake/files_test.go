@@ -62,6 +62,8 @@ func TestCSV(t *testing.T) {
 		"layout":         {"?layout=theirs", "text/csv", body, 400},
 		"extracted":      {"?extracted=today", "text/csv", body, 400},
 		"charset":        {"", "text/csv; charset=utf-16", body, 415},
+		"no parameter":   {"", "text/csv; charset", body, 415},
+		"two charsets":   {"", "text/csv; charset=utf-8; charset=windows-1252", body, 415},
 		"media":          {"", "application/vnd.ms-excel", body, 415},
 		"nothing":        {"", "text/csv", "", 422},
 		"header":         {"", "text/csv", "a,b,c\n1,2,3\n", 422},
@@ -76,6 +78,9 @@ func TestCSV(t *testing.T) {
 		}
 		if c.status == 415 && a.header.Get("Accept-Post") != "text/csv" {
 			t.Errorf("%s: %v", name, a.header)
+		}
+		if (name == "no parameter" || name == "two charsets") && !strings.Contains(a.Detail, "Content-Type must be of the form name=value") {
+			t.Errorf("%s: %s", name, a.text)
 		}
 		if name == "quote not shut" && (a.Items != 5 || a.Rejected != 2 || !strings.HasSuffix(a.Type, ":unreadable")) {
 			t.Errorf("%s: %s", name, a.text)

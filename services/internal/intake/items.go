@@ -233,8 +233,11 @@ var errEmpty = errors.New("the body is empty")
 
 // csv reads an extract. What a file does not say itself is in the query.
 func csv(r *http.Request, media string, parameters map[string]string, body io.Reader, source string) (items, *Problem) {
-	if media != mediaCSV {
+	switch {
+	case media != mediaCSV:
 		return nil, problemMedia
+	case parameters == nil: // read on, the file's letters could be taken for others
+		return nil, problemMedia.saying("The parameters of the header Content-Type must be of the form name=value, each once, as in text/csv; charset=utf-8.")
 	}
 	query := r.URL.Query()
 	o := extract.Options{Source: source}
@@ -348,7 +351,7 @@ func resource(it fhir.Item) item {
 	return item{number: uint64(it.Index) + 1, typ: it.Type, sub: it.Submission, problem: it.Problem, skip: it.Skip}
 }
 
-// mediaType is the media type of a header in lower case, and its parameters.
+// mediaType is the media type of a header in lower case, and its parameters; nil where they cannot be read.
 func mediaType(header string) (string, map[string]string) {
 	media, parameters, err := mime.ParseMediaType(header)
 	if err != nil {
