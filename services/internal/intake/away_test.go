@@ -116,6 +116,36 @@ func TestFullStream(t *testing.T) {
 	}
 }
 
+// A transaction that the store takes half of is answered with 503; sent again, all of it is stored once.
+func TestTransactionCutMidway(t *testing.T) {
+	d := open(t, nil)
+	events, err := d.js.Stream(t.Context(), stream.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := events.CachedInfo().Config
+	config.MaxBytes = 20_000
+	if _, err := d.js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	var entries []string
+	for i := range 100 {
+		entries = append(entries, `{"resource":`+immunization(fmt.Sprint("t-", i), anna, "1950-04-01")+`,"request":{"method":"POST","url":"Immunization"}}`)
+	}
+	q := request{path: "/v1/fhir", media: "application/fhir+json", body: `{"resourceType":"Bundle","type":"transaction","timestamp":"2026-11-20T10:00:00Z","entry":[` + strings.Join(entries, ",") + `]}`}
+	a := d.send(http.StatusServiceUnavailable, q)
+	if n := d.stored(); n == 0 || n >= 100 || a.header.Get("Retry-After") == "" || strings.Contains(a.text, "accepted") {
+		t.Errorf("%d are stored: %s", n, a.text)
+	}
+	config.MaxBytes = 1 << 30
+	if _, err := d.js.UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	if a := d.send(http.StatusAccepted, q); d.stored() != 100 {
+		t.Errorf("%d are stored: %.300s", d.stored(), a.text)
+	}
+}
+
 // A sender that is killed before its answer, and sends again, is counted once: the same events with the same ids.
 func TestKilledBeforeTheAnswer(t *testing.T) {
 	d := open(t, nil)
