@@ -120,6 +120,33 @@ func TestTokensAreChanged(t *testing.T) {
 	}
 }
 
+// Who may name any source is named in the log, at the start and when the senders change; nobody else is.
+func TestAnySourceIsWarnedOf(t *testing.T) {
+	next := make(chan intake.Senders, 1)
+	d := open(t, func(c *intake.Config) {
+		c.Times.Reload = 5 * time.Millisecond
+		c.Reload = func() (intake.Senders, error) {
+			select {
+			case senders := <-next:
+				return senders, nil
+			default:
+				return nil, nil
+			}
+		}
+	})
+	warned := func(sender string) int {
+		return strings.Count(d.log.String(), "List its sources\" sender="+sender+"\n")
+	}
+	if warned("trusted") != 1 || warned("gp") != 0 || warned("pharmacy") != 0 {
+		t.Error(d.log)
+	}
+	next <- parse(t, strings.Replace(sendersFile(""), `["urn:example:pharmacy"]`, `["urn:example:pharmacy", "*"]`, 1))
+	until(t, "the senders are read again", func() bool { return strings.Contains(d.log.String(), "read again") })
+	if warned("trusted") != 2 || warned("gp") != 0 || warned("pharmacy") != 1 {
+		t.Error(d.log)
+	}
+}
+
 func TestWrongSendersFiles(t *testing.T) {
 	right := hash("x")
 	sender := func(change ...string) string {

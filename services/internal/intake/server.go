@@ -123,7 +123,7 @@ func New(c Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.senders.Store(&c.Senders)
+	s.use(c.Senders)
 	var err error
 	// No request has more than its window on the way, so nothing is ever refused for that.
 	if s.events, err = stream.NewAsync(c.NATS, stream.AsyncOptions{Pending: (window + 1) * s.concurrent, AckTimeout: s.times.Confirm, GiveUp: s.times.Confirm}); err != nil {
@@ -216,9 +216,20 @@ func (s *Server) look() {
 	case err != nil:
 		s.log.Error("the senders stay as they were", "error", err)
 	case senders != nil:
-		s.senders.Store(&senders)
+		s.use(senders)
 		s.log.Info("the senders were read again", "senders", len(senders))
 	}
+}
+
+// use takes over senders. Who may name any source may have anything stored as one.
+func (s *Server) use(senders Senders) {
+	for _, sender := range senders {
+		if slices.Contains(sender.Sources, admit.Any) {
+			s.log.Warn("a sender may name any source (sources: *): whatever text it sends as one, of FHIR the identifier.system, is stored as it is. List its sources",
+				"sender", sender.ID)
+		}
+	}
+	s.senders.Store(&senders)
 }
 
 // Watch gives the senders of a file anew whenever the file has changed, for [Config.Reload]. An error is told once, that the file
