@@ -104,6 +104,7 @@ programmes:
     event: vaccination
     target: 75
     history_from: %s
+    retention: 1200 # however long ago the series was published
     limits: {floor: 100, smallest_change: 1, unknown_area: 10, ceiling: 20}
     seasons:
 `, s.Programme, "Replay of "+s.Programme, seasons[0].Start)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gapwatch/services/internal/calendar"
 	"gapwatch/services/internal/load"
@@ -149,6 +150,16 @@ func TestReplayComesToTheSeries(t *testing.T) {
 			t.Errorf("no %q: %v", kind, noise)
 		}
 	}
+}
+
+// A series is replayed however long ago it was published.
+func TestReplayOfAnOldSeries(t *testing.T) {
+	later := time.Date(2058, 12, 31, 0, 0, 0, 0, time.UTC)
+	h, err := simulate.Replay(simulate.ReplayConfig{Seed: 1, Series: read(t, smallSeries, "jab-a"), Now: later})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decodedAt(t, h, later)
 }
 
 func TestReplayOfRealFirstDoses(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"gapwatch/services/internal/calendar"
@@ -98,7 +99,11 @@ func New(c Config) (*History, error) {
 	if c.Programmes == nil || c.Now.IsZero() {
 		return nil, fmt.Errorf("simulate: programmes and now must be given")
 	}
-	b, err := newBuilder(c.Seed, c.Now, c.Programmes, !c.NoNoise)
+	set := running(c.Programmes, calendar.Of(c.Now))
+	if len(set.Programmes) == 0 {
+		return nil, fmt.Errorf("simulate up to %s: must be before the retention of every season is over", c.Now.Format(time.DateOnly))
+	}
+	b, err := newBuilder(c.Seed, c.Now, set, !c.NoNoise)
 	if err != nil {
 		return nil, err
 	}
@@ -116,14 +121,26 @@ func New(c Config) (*History, error) {
 			return nil, fmt.Errorf("widening in %q: no such place; the first is %q", b.widening.Place, placePlan[0].name)
 		}
 	}
-	b.campaigns = campaigns(c.Programmes, b.today)
+	b.campaigns = campaigns(set, b.today)
 	b.people = newPeople(c.Seed, c.People, b.land, b.today)
 	b.drafts = make([]draft, 0, c.People*2)
-	for i := range c.Programmes.Programmes {
+	for i := range set.Programmes {
 		b.programme(uint8(i))
 	}
 	b.countEligible()
 	return b.finish(), nil
+}
+
+// running is a set without what is refused on a day since its retention is over: seasons, and programmes that have none left.
+func running(set *programme.Set, today calendar.Day) *programme.Set {
+	kept := set.AsOf(today)
+	over := func(p *programme.Programme) bool { return p.Kind != programme.Rolling && len(p.Seasons) == 0 }
+	if !slices.ContainsFunc(kept.Programmes, over) {
+		return kept
+	}
+	left := programme.NewSet(kept.Edition, slices.DeleteFunc(slices.Clone(kept.Programmes), over)...)
+	left.SHA256 = kept.SHA256
+	return left
 }
 
 // Messages are all messages in the order in which they came in. It may be called again: the messages are the same.
@@ -144,7 +161,7 @@ func (h *History) Truth() *Truth { return h.truth }
 // Expected is what must become of all messages of the history.
 func (h *History) Expected() Expected { return h.expected }
 
-// Programmes are those that the events belong to.
+// Programmes are those that the events belong to, with the seasons that were kept when the history was made.
 func (h *History) Programmes() *programme.Set { return h.set }
 
 // builder makes a history.

@@ -43,6 +43,11 @@ func history(t testing.TB, seed uint64, people int) *simulate.History {
 // decoded are the events of the valid messages; how often each reason was given for the others is compared.
 func decoded(t *testing.T, h *simulate.History) []event.Event {
 	t.Helper()
+	return decodedAt(t, h, now)
+}
+
+func decodedAt(t *testing.T, h *simulate.History, now time.Time) []event.Event {
+	t.Helper()
 	d := decoder(h.Programmes(), now)
 	var events []event.Event
 	dead := map[event.Reason]int{}
@@ -380,6 +385,28 @@ func TestWriteCSV(t *testing.T) {
 	}
 	if len(rows) != h.Truth().Len()+1 || strings.Join(rows[0], ",") != "programme,season,day,place,system,level,code,quintile,newly,lapsed,moved_in,moved_out" {
 		t.Errorf("%d rows for %d cells, header %v", len(rows), h.Truth().Len(), rows[0])
+	}
+}
+
+// In some years the retention of the seasons that are listed today is over, and later of all of them.
+func TestLaterYears(t *testing.T) {
+	set := programmes(t)
+	for year, want := range map[int]int{2029: len(set.Programmes), 2045: 4} {
+		at := time.Date(year, 6, 1, 3, 0, 0, 0, time.UTC)
+		h, err := simulate.New(simulate.Config{Seed: 1, People: 2000, Now: at, Programmes: set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if events := decodedAt(t, h, at); len(events) == 0 || len(h.Programmes().Programmes) != want {
+			t.Errorf("%d: %d events of %d programmes", year, len(events), len(h.Programmes().Programmes))
+		}
+		if err := h.WriteReference(t.TempDir()); err != nil {
+			t.Error(err)
+		}
+	}
+	flu, _ := set.Get("flu-65")
+	if _, err := simulate.New(simulate.Config{Seed: 1, People: 1, Now: time.Date(2045, 6, 1, 3, 0, 0, 0, time.UTC), Programmes: programme.NewSet(2025, flu)}); err == nil {
+		t.Error("a programme was simulated of which every season is over")
 	}
 }
 
