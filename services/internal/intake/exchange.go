@@ -255,5 +255,5 @@ func (x *exchange) problem(end ended) *Problem {
 
 var bodyProblems = map[error]*Problem{
 	errSlow: problemSlow, errCut: problemCut, errTooLarge: problemLarge, errNotGzip: problemGzip, errItemSize: problemItem,
-	errNotSyntax: problemSyntax, errEmpty: problemEmpty, errBundleSize: problemBundle,
+	errNotSyntax: problemSyntax, errEmpty: problemEmpty, errBundleSize: problemBundle, errBusy: problemBusy,
 }

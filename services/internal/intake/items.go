@@ -283,10 +283,13 @@ func fileName(r *http.Request) string {
 // maxBundle is how large a Bundle may be: its patients may stand after its records, so it is read whole.
 const maxBundle = 16 << 20
 
-var errBundleSize = errors.New("a Bundle is too large")
+var (
+	errBundleSize = errors.New("a Bundle is too large")
+	errBusy       = errors.New("other Bundles are in hand")
+)
 
-// resources reads FHIR, and says what the answer looks like.
-func resources(r *http.Request, media string, body io.Reader, source string) (items, *Problem) {
+// resources reads FHIR. A Bundle is read when enter has let its bytes in.
+func resources(r *http.Request, media string, body io.Reader, source string, enter func(bytes int) error) (items, *Problem) {
 	o := fhir.Options{Source: source}
 	if at := r.URL.Query().Get("extracted"); at != "" {
 		var ok bool
@@ -325,6 +328,10 @@ func resources(r *http.Request, media string, body io.Reader, source string) (it
 				}
 				it.sub, it.problem, it.skip = fhir.Decode(data, o)
 				yield(it, nil)
+				return
+			}
+			if err := enter(len(data)); err != nil {
+				yield(item{}, err)
 				return
 			}
 			kind, entries, problem := fhir.Bundle(data, o)

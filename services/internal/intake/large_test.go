@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -61,4 +62,37 @@ func TestAnswerIsTakenSlowly(t *testing.T) {
 	if got := strings.Count(text.String(), `"diagnostics"`); got != n {
 		t.Errorf("%d entries in %d bytes", got, text.Len())
 	}
+}
+
+// Many small Bundles take as much memory as large ones: only so many entries are in hand at once, and one that finds no room in
+// its time is to come again. What is no Bundle needs none.
+func TestBundlesHaveRoom(t *testing.T) {
+	d := open(t, func(c *intake.Config) { c.Times.Room = 50 * time.Millisecond })
+	const n, heavy = 26_000, 4
+	bundle := `{"resourceType":"Bundle","type":"batch","entry":[` + strings.Repeat(`{"resource":{"resourceType":"Patient"}},`, n-1) + `{"resource":{"resourceType":"Patient"}}]}`
+	if len(bundle) > 1<<20 {
+		t.Fatal("it counts as a large one")
+	}
+	var held []net.Conn
+	for range heavy { // their answers, of several MB each, are not taken
+		conn, _ := d.raw(strings.Replace(strings.Replace(head(fmt.Sprintf("Content-Length: %d\r\n", len(bundle))), "/v1/events", "/v1/fhir", 1),
+			"application/x-ndjson", "application/fhir+json", 1) + bundle)
+		if err := conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, conn)
+	}
+	until(t, "they are in hand", func() bool { return strings.Contains(d.metrics(), fmt.Sprintf("counter:{value:%d", heavy*n)) })
+	small := request{path: "/v1/fhir", media: "application/fhir+json", body: `{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient"}}]}`}
+	if a := d.send(http.StatusServiceUnavailable, small); a.header.Get("Retry-After") == "" || !strings.Contains(a.text, "Nothing was taken") {
+		t.Errorf("%v %s", a.header, a.text)
+	}
+	d.send(http.StatusAccepted, request{path: "/v1/fhir", media: "application/fhir+json", body: immunization("alone", anna, "1950-04-01")})
+	for _, conn := range held {
+		_ = conn.Close()
+	}
+	until(t, "there is room again", func() bool {
+		a, err := d.try(small)
+		return err == nil && a.status == http.StatusAccepted
+	})
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"gapwatch/schemas"
@@ -66,12 +67,17 @@ type Times struct {
 	// Confirm is how long a message waits for its confirmation, and then as long again for that of the same message published
 	// anew; 5 s.
 	Confirm time.Duration
+	Room    time.Duration // that a Bundle waits for others to be done with; 15 s
 }
 
 const (
 	maxHeader      = 16 << 10 // bytes of a request's header
 	maxConnections = 16       // times the requests in hand
 	maxWhole       = 8        // bodies of over 1 MiB that are read whole, at once: Bundles
+	// A Bundle takes memory by its entries, about 2 kB each, and one of so many bytes may have as many as any: "{},". Four of
+	// those are in hand at once, or as many smaller ones as have no more bytes.
+	heavyBundle = 3 * fhir.MaxEntries
+	maxHeavy    = 4
 )
 
 // Server is the door.
@@ -90,6 +96,7 @@ type Server struct {
 	senders    atomic.Pointer[Senders]
 	routes     map[string]map[string]http.HandlerFunc
 	telemetry  *telemetry.Telemetry
+	bundles    *semaphore.Weighted // room for those in hand, in bytes
 
 	mu       sync.Mutex
 	inHand   int
@@ -118,8 +125,8 @@ func New(c Config) (*Server, error) {
 	s := &Server{door: c.Door, nats: c.NATS, js: c.JetStream, log: c.Logger, tls: c.TLS, concurrent: orElse(c.Concurrent, 64), reload: c.Reload,
 		times: Times{Header: orElse(c.Times.Header, 5*time.Second), Idle: orElse(c.Times.Idle, time.Minute), Body: orElse(c.Times.Body, 10*time.Second),
 			Floor: orElse(c.Times.Floor, 4<<10), Write: orElse(c.Times.Write, 30*time.Second), Stop: orElse(c.Times.Stop, 20*time.Second),
-			Reload: orElse(c.Times.Reload, 10*time.Second), Confirm: orElse(c.Times.Confirm, 5*time.Second)},
-		telemetry: c.Telemetry, gates: make(map[string]*gate)}
+			Reload: orElse(c.Times.Reload, 10*time.Second), Confirm: orElse(c.Times.Confirm, 5*time.Second), Room: orElse(c.Times.Room, 15*time.Second)},
+		bundles: semaphore.NewWeighted(maxHeavy * heavyBundle), telemetry: c.Telemetry, gates: make(map[string]*gate)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -437,7 +444,7 @@ func (s *Server) welcome(w http.ResponseWriter, r *http.Request) (v *visit, _ *S
 	return v, sender, leave
 }
 
-// enterWhole keeps the memory that Bundles take within bounds: only so many large ones are in hand at once.
+// enterWhole keeps the memory that large bodies take within bounds: only so many are in hand at once. For what is made of them see room.
 func (s *Server) enterWhole(r *http.Request) (leave func(), ok bool) {
 	if 0 <= r.ContentLength && r.ContentLength <= fhir.MaxBytes && r.Header.Get("Content-Encoding") == "" {
 		return func() {}, true
@@ -453,6 +460,22 @@ func (s *Server) enterWhole(r *http.Request) (leave func(), ok bool) {
 		defer s.mu.Unlock()
 		s.whole--
 	}, true
+}
+
+// room keeps the memory that Bundles take within bounds, small ones as well. enter waits until there is room for one of so many
+// bytes; leave must be called when the request is done, in any case.
+func (s *Server) room(ctx context.Context) (enter func(bytes int) error, leave func()) {
+	var taken int64
+	return func(bytes int) error {
+		ctx, cancel := context.WithTimeout(ctx, s.times.Room)
+		defer cancel()
+		n := min(int64(bytes), heavyBundle)
+		if s.bundles.Acquire(ctx, n) != nil {
+			return errBusy
+		}
+		taken = n
+		return nil
+	}, func() { s.bundles.Release(taken) }
 }
 
 // post is the handler of a door.
@@ -488,7 +511,9 @@ func (s *Server) post(door rejection.Door, accepts string) http.HandlerFunc {
 			case rejection.CSV:
 				all, problem = csv(r, media, parameters, unpacked, sender.Source())
 			case rejection.FHIR:
-				all, problem = resources(r, media, unpacked, sender.Source())
+				enter, leaveRoom := s.room(r.Context())
+				defer leaveRoom()
+				all, problem = resources(r, media, unpacked, sender.Source(), enter)
 				if media == mediaFHIR || media == mediaJSON {
 					x.answer = &outcomeAnswer{brief: brief}
 					leaveWhole, ok := s.enterWhole(r)
