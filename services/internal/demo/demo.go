@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -35,35 +34,41 @@ type Options struct {
 }
 
 // Show fills a store with the history of a synthetic health system, unless the folder has it already, then goes on with
-// live events and shows uptake and gap until ctx ends, which is no error. Started again, it goes on where it was.
+// live events and shows uptake and gap until ctx ends, which is no error. Started again, it goes on where it was. A store
+// that it did not fill must be empty ([ErrNotEmpty]).
 func Show(ctx context.Context, config standalone.Config, o Options) error {
-	mark, err := readMark(config.Folder, o)
+	mark, begun, err := readMark(config, o)
 	if err != nil {
 		return err
 	}
-	history := func() (*simulate.History, error) {
-		return simulate.New(simulate.Config{Seed: mark.Seed, People: mark.People, Now: mark.Now, Programmes: config.Programmes})
+	if !begun {
+		config.Before = empty(config)
 	}
-	config = bulk(config)
 	if config.IntakeTuning.Postcodes == "" && config.Intake.Listen != "" {
 		if err := simulate.WritePostcodes(config.Folder); err != nil {
 			return err
 		}
 		config.IntakeTuning.Postcodes = filepath.Join(config.Folder, simulate.PostcodeFile)
 	}
-	var filled atomic.Bool
-	filled.Store(mark.Complete)
-	config.Gap.Settle, config.Gap.Hold = -1, func() bool { return !filled.Load() }
-	err = standalone.Run(ctx, config, func(ctx context.Context, s *standalone.System) error {
+	config.Gap.Settle = -1
+	started := func(s *standalone.System) {
 		say(o.Progress, "NATS is on %s, ClickHouse on %s, metrics and health on %s; logs are in %s", s.NATSURL, store.Redacted(s.ClickHouseURL), s.MetricsURL, LogFile(config.Folder))
 		if s.IntakeURL != "" {
 			say(o.Progress, "intake is on %s; README (\"For senders\") says how to send, with the token in %s", s.IntakeURL, standalone.TokenFile(config.Folder))
 		}
-		if mark.Complete {
-			say(o.Progress, "going on with the data in %s", config.Folder)
-		}
-		var h *simulate.History
-		if !mark.Complete {
+	}
+	var h *simulate.History
+	history := func() (*simulate.History, error) {
+		return simulate.New(simulate.Config{Seed: mark.Seed, People: mark.People, Now: mark.Now, Programmes: config.Programmes})
+	}
+	if mark.Complete {
+		say(o.Progress, "going on with the data in %s", config.Folder)
+	} else {
+		err = standalone.Run(ctx, bulk(config), func(ctx context.Context, s *standalone.System) error {
+			if err := mark.write(config.Folder); err != nil {
+				return err
+			}
+			started(s)
 			if h, err = simulated(history, o.Progress); err != nil {
 				return err
 			}
@@ -71,24 +76,27 @@ func Show(ctx context.Context, config standalone.Config, o Options) error {
 				return err
 			}
 			mark.Complete = true
-			if err := mark.write(config.Folder); err != nil {
-				return err
-			}
-			filled.Store(true)
-		}
-		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error {
-			if h == nil {
-				if h, err = history(); err != nil {
-					return err
-				}
-			}
-			_, err := feed.Publish(ctx, s.NATS, h.Live(time.Now), feed.Options{PerSecond: o.PerSecond})
-			return err
+			return mark.write(config.Folder)
 		})
-		group.Go(func() error { return show(ctx, config, o, s) })
-		return group.Wait()
-	})
+		config.Before = nil // by now the store is the demo's
+	}
+	if err == nil && ctx.Err() == nil { // started anew, since what suits years of events at once does not suit live ones
+		err = standalone.Run(ctx, config, func(ctx context.Context, s *standalone.System) error {
+			started(s)
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error {
+				if h == nil {
+					if h, err = history(); err != nil {
+						return err
+					}
+				}
+				_, err := feed.Publish(ctx, s.NATS, h.Live(time.Now), feed.Options{PerSecond: o.PerSecond})
+				return err
+			})
+			group.Go(func() error { return show(ctx, config, o, s) })
+			return group.Wait()
+		})
+	}
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		say(o.Progress, "stopped; the data stay in %s: make demo goes on with them, make clean removes them", config.Folder)
 		return nil
@@ -131,12 +139,13 @@ func show(ctx context.Context, config standalone.Config, o Options, s *standalon
 	})
 }
 
-// mark is what a demo's folder was filled with.
+// mark is what a demo's folder and its ClickHouse are filled with.
 type mark struct {
-	Seed     uint64    `json:"seed"`
-	People   int       `json:"people"`
-	Now      time.Time `json:"now"`      // end of the history
-	Complete bool      `json:"complete"` // all of it is stored and counted
+	Seed       uint64    `json:"seed"`
+	People     int       `json:"people"`
+	Now        time.Time `json:"now"`                  // end of the history
+	ClickHouse string    `json:"clickhouse,omitempty"` // address of a ClickHouse of one's own; empty for the folder's
+	Complete   bool      `json:"complete"`             // all of it is stored and counted
 }
 
 func markFile(folder string) string { return filepath.Join(folder, "demo.json") }
@@ -144,24 +153,31 @@ func markFile(folder string) string { return filepath.Join(folder, "demo.json") 
 // LogFile is where a demo's services log to: its table has the terminal.
 func LogFile(folder string) string { return filepath.Join(folder, "demo.log") }
 
-// readMark is the mark of a folder; one that has none gets one.
-func readMark(folder string, o Options) (m mark, err error) {
-	data, err := os.ReadFile(markFile(folder))
+// readMark is the mark of a folder that a demo has begun to fill; else the mark of one that begins now, not yet written.
+func readMark(c standalone.Config, o Options) (m mark, begun bool, err error) {
+	want := mark{Seed: o.Seed, People: o.People, Now: time.Now().UTC().Truncate(time.Second)}
+	if c.ClickHouseURL != "" {
+		want.ClickHouse = store.Redacted(c.ClickHouseURL)
+	}
+	data, err := os.ReadFile(markFile(c.Folder))
 	if errors.Is(err, fs.ErrNotExist) {
-		m = mark{Seed: o.Seed, People: o.People, Now: time.Now().UTC().Truncate(time.Second)}
-		return m, m.write(folder)
+		return want, false, nil
 	}
 	if err != nil {
-		return m, err
+		return m, false, err
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		return m, fmt.Errorf("%s: %w", markFile(folder), err)
+		return m, false, fmt.Errorf("%s: %w", markFile(c.Folder), err)
 	}
-	if m.Seed != o.Seed || m.People != o.People {
-		return m, fmt.Errorf("%s holds the demo of %s people with seed %d: choose another folder with GAPWATCH_DATA, or remove it (make clean)",
-			folder, grouped(m.People), m.Seed)
+	const instead = "choose another folder with GAPWATCH_DATA, or remove it (make clean)"
+	if m.Seed != want.Seed || m.People != want.People {
+		return m, false, fmt.Errorf("%s holds the demo of %s people with seed %d: %s", c.Folder, grouped(m.People), m.Seed, instead)
 	}
-	return m, nil
+	if m.ClickHouse != want.ClickHouse {
+		return m, false, fmt.Errorf("%s holds the demo that is stored in ClickHouse at %q, and GAPWATCH_CLICKHOUSE_URL is %q (empty is the embedded engine): set it to that again, or %s",
+			c.Folder, m.ClickHouse, want.ClickHouse, instead)
+	}
+	return m, true, nil
 }
 
 func (m mark) write(folder string) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"gapwatch/services/internal/simulate"
 	"gapwatch/services/internal/simulate/feed"
 	"gapwatch/services/internal/standalone"
+	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
 )
 
@@ -176,10 +178,22 @@ func (w *watched) Write(p []byte) (int, error) {
 // A demo started again shows the same history, without publishing it again.
 func TestShowGoesOn(t *testing.T) {
 	c := config(t)
+	live := make(chan struct{}) // it runs as it is configured, no longer as suits the history
+	c.Gap.Hold = sync.OnceValue(func() bool {
+		close(live)
+		return false
+	})
 	show := func() (table, progress string) {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		out := &watched{until: "gap in percentage points", times: 1, stop: stop}
+		out := &watched{until: "gap in percentage points", times: 1, stop: func() {
+			select {
+			case <-live:
+			case <-time.After(time.Minute):
+				t.Error("live events are counted as a history is")
+			}
+			stop()
+		}}
 		var said bytes.Buffer
 		if err := Show(ctx, c, Options{Seed: 7, People: 1500, PerSecond: 50, Out: out, Progress: &said}); err != nil {
 			t.Fatalf("%v\n%s", err, &said)
@@ -208,6 +222,77 @@ func TestShowGoesOn(t *testing.T) {
 	}
 }
 
+// What a store holds already is neither counted with invented people nor changed. The demo goes on with what it stored itself.
+func TestStoreThatIsNotEmpty(t *testing.T) {
+	url := enginetest.New(t).URL()
+	if err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := store.Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const loaded = "INSERT INTO prevention.areas (batch, lsoa) VALUES (1, 'E01000001')"
+	rows := func() (n uint64) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), "SELECT sum(total_rows) FROM system.tables WHERE database = 'prevention'").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if err := conn.Exec(t.Context(), loaded); err != nil {
+		t.Fatal(err)
+	}
+	before := rows()
+	c := config(t)
+	c.ClickHouseURL = url
+	once := func() error {
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		return Once(ctx, c, ready(synthetic(t, 1)), &bytes.Buffer{}, &bytes.Buffer{})
+	}
+	show := func() error {
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		out := &watched{until: "gap in percentage points", times: 1, stop: stop}
+		return Show(ctx, c, Options{Seed: 7, People: 1500, PerSecond: 50, Out: out, Progress: &bytes.Buffer{}})
+	}
+	const found = "holds 0 rows of events and 1 of reference data"
+	for name, start := range map[string]func() error{"once": once, "show": show} {
+		if err := start(); !errors.Is(err, ErrNotEmpty) || !strings.Contains(err.Error(), url+" "+found) || !strings.Contains(err.Error(), "GAPWATCH_CLICKHOUSE_URL") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after := rows(); after != before {
+		t.Errorf("%d rows, then %d", before, after)
+	}
+
+	if err := conn.Exec(t.Context(), "TRUNCATE TABLE prevention.areas"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := show(); err != nil {
+			t.Errorf("its own store: %v", err)
+		}
+	}
+	if err := once(); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("once in the demo's store: %v", err)
+	}
+	c.ClickHouseURL = ""
+	if err := show(); err == nil || !strings.Contains(err.Error(), "is stored in ClickHouse at "+strconv.Quote(url)) {
+		t.Errorf("the engine instead of the demo's store: %v", err)
+	}
+
+	c = config(t)
+	if err := standalone.Run(t.Context(), c, func(ctx context.Context, s *standalone.System) error { return s.ClickHouse.Exec(ctx, loaded) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := show(); !errors.Is(err, ErrNotEmpty) || !strings.Contains(err.Error(), c.Folder+" "+found) || !strings.Contains(err.Error(), "GAPWATCH_DATA") {
+		t.Errorf("another's folder: %v", err)
+	}
+}
+
 func line(text, start string) string {
 	for l := range strings.Lines(text) {
 		if strings.HasPrefix(l, start) {
@@ -225,7 +310,7 @@ func TestShowStoppedHalfWay(t *testing.T) {
 	if err := Show(ctx, c, Options{Seed: 7, People: 1500, PerSecond: 50, Out: progress, Progress: progress}); err != nil {
 		t.Fatalf("%v\n%s", err, progress.text.String())
 	}
-	h, err := simulate.New(simulate.Config{Seed: 7, People: 1500, Now: readNow(t, c.Folder), Programmes: c.Programmes})
+	h, err := simulate.New(simulate.Config{Seed: 7, People: 1500, Now: readNow(t, c), Programmes: c.Programmes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,10 +339,10 @@ func TestShowStoppedHalfWay(t *testing.T) {
 	}
 }
 
-func readNow(t *testing.T, folder string) time.Time {
+func readNow(t *testing.T, c standalone.Config) time.Time {
 	t.Helper()
-	m, err := readMark(folder, Options{Seed: 7, People: 1500})
-	if err != nil {
+	m, begun, err := readMark(c, Options{Seed: 7, People: 1500})
+	if err != nil || !begun {
 		t.Fatal(err)
 	}
 	return m.Now

@@ -21,7 +21,8 @@ var ErrWrong = errors.New("the counts are not what they must be")
 
 // Once runs a history through everything in a store of its own, which is removed afterwards, and compares what comes out
 // with what must: every cell, every eligible group, and what became of every message. It writes what it does and what
-// differs to progress, and a [Result] as one line of JSON to out, which is written whether it is right or not.
+// differs to progress, and a [Result] as one line of JSON to out, which is written whether it is right or not. A ClickHouse
+// that the configuration names must be empty ([ErrNotEmpty]), and what was written to it stays.
 //
 // The error is [ErrWrong], or says what broke off; then there is no result.
 func Once(ctx context.Context, config standalone.Config, history func() (*simulate.History, error), out, progress io.Writer) error {
@@ -37,7 +38,8 @@ func Once(ctx context.Context, config standalone.Config, history func() (*simula
 	}
 	config = bulk(config)
 	config.Folder, config.Programmes = folder, h.Programmes()
-	// Nobody else works with this store, so nobody has to know where it is.
+	config.Before = empty(config)
+	// Nobody else works with this system, so nobody has to know where it is.
 	config.NATSListen, config.ClickHouseListen, config.MetricsListen, config.Intake.Listen = anyPort, anyPort, anyPort, ""
 	var result Result
 	var differences []string

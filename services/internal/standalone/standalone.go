@@ -40,6 +40,9 @@ type Config struct {
 	// ClickHouseURL is a ClickHouse server to use instead of the embedded engine; empty for the engine.
 	ClickHouseURL string
 
+	// Before is asked with ClickHouse before anything is written to it; its error ends the start. nil for no question.
+	Before func(context.Context, driver.Conn) error
+
 	// host:port on loopback, port 0 for any free one.
 	NATSListen, ClickHouseListen, MetricsListen string
 

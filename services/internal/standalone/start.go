@@ -91,7 +91,16 @@ func (s *System) startTelemetry(_ context.Context, l *lifecycle, c *Config) erro
 	return nil
 }
 
-func (s *System) prepare(ctx context.Context, _ *lifecycle, c *Config) error {
+func (s *System) prepare(ctx context.Context, l *lifecycle, c *Config) error {
+	if c.Before != nil {
+		conn, err := s.openClickHouse(l)
+		if err != nil {
+			return err
+		}
+		if err := c.Before(ctx, conn); err != nil {
+			return err
+		}
+	}
 	return named("migrations", store.MigrateWhenThere(ctx, s.ClickHouseURL, c.Logger))
 }
 
