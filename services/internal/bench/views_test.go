@@ -115,7 +115,7 @@ func measured(t *testing.T, conn driver.Conn, queries map[string]string) {
 	}
 }
 
-var personLevel = []string{"events", "records", "links", "handled", "uptake_cells", "eligible_cells"}
+var personLevel = []string{"events", "records", "links", "handled", "uptake_months", "eligible_cells"}
 
 func filled(t *testing.T, size ViewSize) driver.Conn {
 	t.Helper()

@@ -282,7 +282,7 @@ type rollup struct {
 	written map[cell]uint32
 }
 
-// cell is the key of prevention.uptake_cells.
+// cell is the key of prevention.uptake_months.
 type cell struct {
 	season, place, system, level, code string
 	quintile                           uint8
@@ -384,13 +384,13 @@ func (w *rollup) publish(vintage int) {
 			}
 		}
 	}
-	cells := w.batch("uptake_cells (programme, season, place, system, level, code, quintile, day, id, newly, lapsed, moved_in, moved_out)")
+	cells := w.batch(months)
 	for at, n := range newly {
 		if had, ok := w.written[at]; ok && had == n {
 			continue
 		}
 		w.written[at] = n
-		w.check(cells.Append("flu", at.season, at.place, at.system, at.level, at.code, at.quintile, (starts[at.season] + calendar.Day(at.day)).Time(), id, n, uint32(0), uint32(0), uint32(0)))
+		w.check(appendCell(cells, starts[at.season]+calendar.Day(at.day), n, "flu", at.season, at.place, at.system, at.level, at.code, at.quintile, id))
 	}
 	w.check(cells.Send())
 	published := w.batch("published (programme, season, place, id, base)")

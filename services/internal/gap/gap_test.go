@@ -90,6 +90,15 @@ type people struct {
 	newly    func(day int) uint32 // of the season, 0 is its first
 }
 
+// months is what appendCell fills: prevention.uptake_months, with one day in each row.
+const months = "uptake_months (programme, season, place, system, level, code, quintile, id, month, days.day, days.newly, days.lapsed, days.moved_in, days.moved_out)"
+
+func appendCell(batch driver.Batch, on calendar.Day, newly uint32, rest ...any) error {
+	year, month, day := on.Time().Date()
+	none := []uint32{0}
+	return batch.Append(append(rest, calendar.Date(year, month, 1).Time(), []uint8{uint8(day)}, []uint32{newly}, none, none, none)...)
+}
+
 // publish writes cells as the roll-up does and publishes them. Each place has one neighbourhood and one PCN, and every
 // local fifth is the national quintile.
 func (w *world) publish(season string, of func(place, quintile int) people) {
@@ -97,7 +106,7 @@ func (w *world) publish(season string, of func(place, quintile int) people) {
 	w.id++
 	ctx := context.Background()
 	id := new(big.Int).Or(new(big.Int).Lsh(big.NewInt(1<<44|1), 64), new(big.Int).SetUint64(w.id))
-	cells, err := w.conn.PrepareBatch(ctx, "INSERT INTO prevention.uptake_cells (programme, season, place, system, level, code, quintile, day, id, newly, lapsed, moved_in, moved_out)")
+	cells, err := w.conn.PrepareBatch(ctx, "INSERT INTO prevention."+months)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -128,7 +137,7 @@ func (w *world) publish(season string, of func(place, quintile int) people) {
 				}
 				for day := start; p.newly != nil && day <= today; day++ {
 					if n := p.newly(int(day - start)); n > 0 {
-						check(cells.Append(flu, season, place(i), "X54000001", level, code, uint8(q), day.Time(), id, n, uint32(0), uint32(0), uint32(0)))
+						check(appendCell(cells, day, n, flu, season, place(i), "X54000001", level, code, uint8(q), id))
 					}
 				}
 			}

@@ -371,7 +371,7 @@ func TestWhatIsKeptStaysAsItIs(t *testing.T) {
 				t.Errorf("%d links, want %d", n, want)
 			}
 			for query, want := range map[string]uint64{
-				"SELECT count() FROM prevention.uptake_cells WHERE season IN ('2022-23', '2023-24')":                      0,
+				"SELECT count() FROM prevention.uptake_months WHERE season IN ('2022-23', '2023-24')":                     0,
 				"SELECT count() FROM (SELECT run FROM prevention.retention_log GROUP BY run HAVING max(phase) = 'begun')": 0,
 				"SELECT sum(has(seasons, '2023-24')) FROM prevention.programmes FINAL":                                    0,
 				"SELECT sum(has(seasons, '2024-25')) FROM prevention.programmes FINAL":                                    2,

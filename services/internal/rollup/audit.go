@@ -98,7 +98,7 @@ func (a *Aggregator) auditOne(ctx context.Context, p *programme.Programme, resul
 	return a.compact(ctx, p.ID, before, counted)
 }
 
-// compact keeps prevention.uptake_cells from growing with every step: rows below every base are removed, and where the
+// compact keeps prevention.uptake_months from growing with every step: rows below every base are removed, and where the
 // rest still is more than twice what is needed, all slices get a new base. What it removes was replaced at an earlier
 // audit, so that no query that began before can still read it.
 func (a *Aggregator) compact(ctx context.Context, programme string, extents map[slice]extent, counted *tally) error {

@@ -11,18 +11,25 @@ import (
 	chproto "github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"golang.org/x/sync/errgroup"
+
+	"gapwatch/services/internal/calendar"
 )
 
-// cellBlock gathers cells column by column, as ClickHouse takes them: texts as dictionaries, which cost several times
-// less than plain texts to make here and to read there.
+// cellBlock gathers cells column by column, as ClickHouse takes them, a row for each month of a series: texts as
+// dictionaries, which cost several times less than plain texts to make here and to read there.
 type cellBlock struct {
 	programme string
 	id        *big.Int
 
 	season, place, system, level, code textColumn
 	quintile                           chproto.ColUInt8
-	day                                chproto.ColDate32
+	month                              chproto.ColDate32
+	ends                               chproto.ColUInt64 // where the days of each row end among the following
+	day                                chproto.ColUInt8
 	newly, lapsed, movedIn, movedOut   chproto.ColUInt32
+
+	last Cell         // added last
+	next calendar.Day // the first day after the month it is in
 
 	body chproto.Buffer // of the block written last
 }
@@ -62,24 +69,42 @@ func (t *textColumn) column() chproto.ColInput {
 	return &chproto.ColLowCardinalityRaw{Index: &t.texts, Key: chproto.KeyUInt32, Keys32: t.rows}
 }
 
-func (b *cellBlock) rows() int { return len(b.day) }
+func (b *cellBlock) rows() int { return len(b.month) }
 
+// add takes a cell in. Cells of one month of a series share a row if they come one after the other, earlier days first.
 func (b *cellBlock) add(c Cell, n Counts) {
+	day := c.Day
+	c.Day = b.last.Day
+	if rows := b.rows(); rows > 0 && c == b.last && day > b.last.Day && day < b.next {
+		b.ends[rows-1]++
+	} else {
+		b.row(c, day)
+	}
+	b.last.Day = day
+	b.day = append(b.day, uint8(day-calendar.Day(b.month[b.rows()-1])+1))
+	b.newly, b.lapsed = append(b.newly, uint32(n.Newly)), append(b.lapsed, uint32(n.Lapsed))
+	b.movedIn, b.movedOut = append(b.movedIn, uint32(n.MovedIn)), append(b.movedOut, uint32(n.MovedOut))
+}
+
+// row begins a row with its first day.
+func (b *cellBlock) row(c Cell, day calendar.Day) {
 	b.season.add(c.Season)
 	b.place.add(c.Place)
 	b.system.add(c.System)
 	b.level.add(string(c.Level))
 	b.code.add(c.Code)
-	b.quintile, b.day = append(b.quintile, c.Quintile), append(b.day, chproto.Date32(c.Day))
-	b.newly, b.lapsed = append(b.newly, uint32(n.Newly)), append(b.lapsed, uint32(n.Lapsed))
-	b.movedIn, b.movedOut = append(b.movedIn, uint32(n.MovedIn)), append(b.movedOut, uint32(n.MovedOut))
+	year, month, _ := day.Time().Date()
+	first := calendar.Date(year, month, 1)
+	b.quintile, b.month = append(b.quintile, c.Quintile), append(b.month, chproto.Date32(first))
+	b.ends = append(b.ends, uint64(len(b.day))+1)
+	b.last, b.next = c, first.AddMonths(1)
 }
 
 func (b *cellBlock) reset() {
 	for _, t := range []*textColumn{&b.season, &b.place, &b.system, &b.level, &b.code} {
 		t.reset()
 	}
-	b.quintile, b.day = b.quintile[:0], b.day[:0]
+	b.quintile, b.month, b.ends, b.day = b.quintile[:0], b.month[:0], b.ends[:0], b.day[:0]
 	b.newly, b.lapsed, b.movedIn, b.movedOut = b.newly[:0], b.lapsed[:0], b.movedIn[:0], b.movedOut[:0]
 }
 
@@ -106,7 +131,7 @@ func (a *Aggregator) insert(ctx context.Context, programme string, id *big.Int, 
 		block := cellBlock{programme: programme, id: id}
 		err := each(func(c Cell, n Counts) error {
 			block.add(c, n)
-			if block.rows() < blockCells {
+			if len(block.day) < blockCells {
 				return nil
 			}
 			return block.writeTo(write)
@@ -119,7 +144,7 @@ func (a *Aggregator) insert(ctx context.Context, programme string, id *big.Int, 
 	})
 	group.Go(func() error {
 		err := a.config.ClickHouse.InsertFormat(clickhouse.Context(ctx, clickhouse.WithSettings(inserting)), "Native",
-			"INSERT INTO prevention.uptake_cells (programme, season, place, system, level, code, quintile, day, id, newly, lapsed, moved_in, moved_out)", read)
+			"INSERT INTO prevention.uptake_months (programme, season, place, system, level, code, quintile, month, id, days.day, days.newly, days.lapsed, days.moved_in, days.moved_out)", read)
 		if err != nil {
 			err = fmt.Errorf("insert cells: %w", err)
 		}
@@ -141,11 +166,14 @@ func (b *cellBlock) writeTo(out io.Writer) error {
 	of.Index.(*chproto.ColStr).Append(b.programme)
 	low := new(big.Int).And(b.id, new(big.Int).SetUint64(1<<64-1)).Uint64()
 	ids := slices.Repeat(chproto.ColUInt128{{Low: low, High: new(big.Int).Rsh(b.id, 64).Uint64()}}, b.rows())
+	counts := func(of *chproto.ColUInt32) chproto.ColInput { return &chproto.ColArr[uint32]{Offsets: b.ends, Data: of} }
 	columns := []chproto.InputColumn{
 		{Name: "programme", Data: &of}, {Name: "season", Data: b.season.column()}, {Name: "place", Data: b.place.column()},
 		{Name: "system", Data: b.system.column()}, {Name: "level", Data: b.level.column()}, {Name: "code", Data: b.code.column()},
-		{Name: "quintile", Data: b.quintile}, {Name: "day", Data: b.day}, {Name: "id", Data: ids},
-		{Name: "newly", Data: b.newly}, {Name: "lapsed", Data: b.lapsed}, {Name: "moved_in", Data: b.movedIn}, {Name: "moved_out", Data: b.movedOut},
+		{Name: "quintile", Data: b.quintile}, {Name: "month", Data: b.month}, {Name: "id", Data: ids},
+		{Name: "days.day", Data: &chproto.ColArr[uint8]{Offsets: b.ends, Data: &b.day}}, {Name: "days.newly", Data: counts(&b.newly)},
+		{Name: "days.lapsed", Data: counts(&b.lapsed)}, {Name: "days.moved_in", Data: counts(&b.movedIn)},
+		{Name: "days.moved_out", Data: counts(&b.movedOut)},
 	}
 	b.body.Reset()
 	if err := (chproto.Block{Columns: len(columns), Rows: b.rows()}).EncodeRawBlock(&b.body, 0, columns); err != nil {

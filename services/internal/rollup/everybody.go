@@ -2,11 +2,13 @@ package rollup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"math"
 	"math/bits"
 	"slices"
+	"sync"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -29,6 +31,7 @@ type portion struct {
 	ethnicity      chproto.ColUInt8  // the letter, 0 = not said
 
 	lsoas, practices []uint32 // numbers of codes
+	gone             []bool   // the record has left for somebody or something else
 	sorted
 }
 
@@ -50,67 +53,52 @@ func cohorts(p *programme.Programme) []string {
 	return names
 }
 
-// portionRows is about how many rows are held at once, by each reader and by who counts.
+// portionRows is about how many rows a portion has.
 const portionRows = 300_000
 
 // everybody calls do for every person of a programme, with the rows of that person: every version of every record up
-// to a position, sorted by record. Both slices are used again. ClickHouse would sort ten million rows by person at
+// to a position, sorted by record. What it gets is used again. ClickHouse would sort ten million rows by person at
 // three times the cost of reading them, so people come in portions of pseudonyms and are sorted here.
-func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to Position, rows uint64, texts *codes, do func(some *portion, rows []uint32) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	full, empty := make(chan *portion), make(chan *portion, a.config.Threads+1)
-	for range cap(empty) {
-		empty <- &portion{}
-	}
-	group.Go(func() error {
-		defer close(full)
-		return a.inPortions(ctx, rows/portionRows+1, func(ctx context.Context, i, of uint64) error {
-			var some *portion
-			select {
-			case some = <-empty:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			if err := a.readColumns(ctx, "everybody", append(between(i, of, to), clickhouse.Named("programme", p.ID),
-				clickhouse.Named("seasons", cohorts(p))), some.columns()); err != nil {
-				return err
-			}
-			some.sort(some.person, some.record, i, of)
-			select {
-			case full <- some:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
+func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to Position, rows uint64, texts *codes, left *left, do func(some *portion, rows []uint32) error) error {
+	self := programmeHash(p.ID)
+	var counting sync.Mutex
+	return inPortions(ctx, a.config.Threads, rows, func(ctx context.Context, some *portion, i, of uint64) error {
+		return a.readColumns(ctx, "everybody", append(between(i, of, to), clickhouse.Named("programme", p.ID),
+			clickhouse.Named("seasons", cohorts(p))), rows/of, some.columns())
+	}, func(some *portion, i, of uint64) error {
+		some.gone = left.rows(some.gone[:0], some.record, some.person, self)
+		some.sort(some.person, some.record, i, of)
+		counting.Lock()
+		defer counting.Unlock()
+		some.lsoas, some.practices = texts.all(some.lsoas[:0], some.lsoa), texts.all(some.practices[:0], some.practice)
+		return some.each(some.person, func(rows []uint32) error { return do(some, rows) })
 	})
-	group.Go(func() error {
-		for some := range full {
-			some.lsoas, some.practices = texts.all(some.lsoas[:0], some.lsoa), texts.all(some.practices[:0], some.practice)
-			if err := some.each(some.person, func(rows []uint32) error { return do(some, rows) }); err != nil {
-				return err
-			}
-			empty <- some
-		}
-		return nil
-	})
-	return group.Wait()
 }
 
-// inPortions calls do once for each of several portions, for as many at once as there may be threads: single-threaded
-// queries side by side are cheaper than one query of several threads, and need less memory.
-func (a *Aggregator) inPortions(ctx context.Context, portions uint64, do func(ctx context.Context, i, of uint64) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(a.config.Threads)
-	for i := range portions {
+// inPortions reads rows in portions, as many at once as there may be threads, and does something with each while others
+// are read: single-threaded queries side by side are cheaper than one query of several threads, and need less memory. What a
+// portion is read into is used again.
+func inPortions[T any](ctx context.Context, threads int, rows uint64, read func(ctx context.Context, into *T, i, of uint64) error, do func(some *T, i, of uint64) error) error {
+	of := rows/portionRows + 1
+	free, reading := make(chan *T, threads+2), make(chan struct{}, threads)
+	for range cap(free) {
+		free <- new(T)
+	}
+	group, within := errgroup.WithContext(ctx)
+	for i := uint64(0); i < of && within.Err() == nil; i++ {
+		some := <-free
+		reading <- struct{}{}
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			defer func() { free <- some }()
+			err := read(within, some, i, of)
+			<-reading
+			if err != nil {
+				return err
 			}
-			return do(ctx, i, portions)
+			return do(some, i, of)
 		})
 	}
-	return group.Wait()
+	return cmp.Or(group.Wait(), ctx.Err())
 }
 
 // between are the arguments of a query that says where a portion of UUIDs begins and ends, and up to which position.

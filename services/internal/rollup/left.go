@@ -3,6 +3,7 @@ package rollup
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
@@ -43,12 +44,20 @@ func (l *left) add(at home) {
 	l.bits[half>>(64-leftBits)/64] |= 1 << (half >> (64 - leftBits) % 64)
 }
 
-// has tells whether a record that a person holds in a programme has left for somebody or something else.
-func (l *left) has(record, person uuid.UUID, programme uint64) bool {
-	half := binary.LittleEndian.Uint64(record[:])
-	if l.bits[half>>(64-leftBits)/64]&(1<<(half>>(64-leftBits)%64)) == 0 {
-		return false
+// rows appends, for each of some records that somebody holds in a programme, whether it has left. One after the other,
+// without anything in between, this is several times faster.
+func (l *left) rows(gone []bool, records, people []uuid.UUID, programme uint64) []bool {
+	gone = slices.Grow(gone, len(records))
+	for i := range records {
+		half := binary.LittleEndian.Uint64(records[i][:])
+		maybe := l.bits[half>>(64-leftBits)/64]&(1<<(half>>(64-leftBits)%64)) != 0
+		gone = append(gone, maybe && l.has(half, records[i], people[i], programme))
 	}
+	return gone
+}
+
+// has tells whether a record that a person holds in a programme has left for somebody or something else.
+func (l *left) has(half uint64, record, person uuid.UUID, programme uint64) bool {
 	for i, _ := l.first.get(half); i != 0; i = l.homes[i].next {
 		if at := &l.homes[i]; at.record == record {
 			return at.person != person || at.programme != programme
@@ -102,13 +111,9 @@ func (a *Aggregator) leftRecords(ctx context.Context, to Position) (*left, error
 	}
 	var mu sync.Mutex // of found and a.shared
 	found := newLeft()
-	portions := sync.Pool{New: func() any { return &versions{} }}
-	err := a.inPortions(ctx, rows/portionRows+1, func(ctx context.Context, i, of uint64) error {
-		some := portions.Get().(*versions)
-		defer portions.Put(some)
-		if err := a.readColumns(ctx, "versions", between(i, of, to), some.columns()); err != nil {
-			return err
-		}
+	err := inPortions(ctx, a.config.Threads, rows, func(ctx context.Context, some *versions, i, of uint64) error {
+		return a.readColumns(ctx, "versions", between(i, of, to), rows/of, some.columns())
+	}, func(some *versions, i, of uint64) error {
 		some.sort(some.record, nil, i, of)
 		mu.Lock()
 		defer mu.Unlock()

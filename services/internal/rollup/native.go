@@ -14,7 +14,7 @@ import (
 // column is a column that blocks are appended to: the library's own decoding takes one block at a time.
 type column struct {
 	kind  chproto.ColumnType
-	reset func()
+	clear func(room int) // and make room for so many rows
 	read  func(in *chproto.Reader, rows int) error
 }
 
@@ -22,7 +22,8 @@ func columnOf[T any, C ~[]T, P interface {
 	*C
 	chproto.Column
 }](c P) column {
-	return column{c.Type(), c.Reset, func(in *chproto.Reader, rows int) error {
+	makeRoom := func(rows int) { *c = slices.Grow((*c)[:0], rows) }
+	return column{c.Type(), makeRoom, func(in *chproto.Reader, rows int) error {
 		known := len(*c)
 		*c = slices.Grow(*c, rows)
 		block := (*c)[known:known] // there is room behind it: no copy is made
@@ -40,8 +41,8 @@ func columnOf[T any, C ~[]T, P interface {
 var whole = clickhouse.Settings{"wait_end_of_query": 1}
 
 // readColumns runs queries/<name>.sql and sets columns to its result, whole columns as ClickHouse holds them: so ten million
-// rows are read without a call per field.
-func (a *Aggregator) readColumns(ctx context.Context, name string, args []any, columns []column) error {
+// rows are read without a call per field. about is how many rows there will be: columns are not copied while they grow.
+func (a *Aggregator) readColumns(ctx context.Context, name string, args []any, about uint64, columns []column) error {
 	query, err := files.ReadFile("queries/" + name + ".sql")
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (a *Aggregator) readColumns(ctx context.Context, name string, args []any, c
 	}
 	defer body.Close()
 	for _, c := range columns {
-		c.reset()
+		c.clear(int(about + about/32)) // pseudonyms are spread evenly, but not quite
 	}
 	for in := chproto.NewReader(body); ; {
 		// The answer may end before a block and nowhere else.

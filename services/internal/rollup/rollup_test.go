@@ -72,7 +72,7 @@ func (b *bench) exec(query string, args ...any) {
 func (b *bench) empty() {
 	b.t.Helper()
 	b.sequence = 0
-	for _, table := range []string{"events", "records", "links", "handled", "uptake_cells", "eligible_cells", "published", "loads", "areas", "practices", "eligible"} {
+	for _, table := range []string{"events", "records", "links", "handled", "uptake_months", "eligible_cells", "published", "loads", "areas", "practices", "eligible"} {
 		b.exec("TRUNCATE TABLE prevention." + table)
 	}
 	b.loadAreas(1)
@@ -253,7 +253,7 @@ func TestStepsEndWhereAFullRecomputeDoes(t *testing.T) {
 			stepped[p.ID] = b.cells(p.ID)
 		}
 		b.audit(steady)
-		b.exec("TRUNCATE TABLE prevention.uptake_cells")
+		b.exec("TRUNCATE TABLE prevention.uptake_months")
 		b.exec("TRUNCATE TABLE prevention.published")
 		b.tick(b.aggregator(nil))
 		for _, p := range b.set.Programmes {
@@ -332,7 +332,7 @@ func TestMergesChangeNothing(t *testing.T) {
 		n := min(10, len(events))
 		b.put(events[:n]...)
 		b.put(events[:n/2]...) // the same again, later
-		for _, table := range []string{"events", "records", "links", "handled", "uptake_cells", "published"} {
+		for _, table := range []string{"events", "records", "links", "handled", "uptake_months", "published"} {
 			b.exec("OPTIMIZE TABLE prevention." + table + " FINAL")
 		}
 		events = events[n:]
@@ -423,9 +423,9 @@ func TestNewAreasCountEverybodyAfresh(t *testing.T) {
 
 func TestAuditFindsAndMendsWhatIsWrong(t *testing.T) {
 	for _, damage := range []string{
-		"ALTER TABLE prevention.uptake_cells UPDATE newly = newly + 1 WHERE level = 'neighbourhood' SETTINGS mutations_sync = 1",
-		"DELETE FROM prevention.uptake_cells WHERE level = 'pcn'",
-		"INSERT INTO prevention.uptake_cells (programme, season, day, place, system, level, code, quintile, id, newly) SELECT programme, season, day, place, system, level, 'ghost', quintile, id, 1 FROM prevention.uptake_cells LIMIT 1",
+		"ALTER TABLE prevention.uptake_months UPDATE `days.newly` = arrayMap(n -> n + 1, days.newly) WHERE level = 'neighbourhood' SETTINGS mutations_sync = 1",
+		"DELETE FROM prevention.uptake_months WHERE level = 'pcn'",
+		"INSERT INTO prevention.uptake_months SELECT * REPLACE ('ghost' AS code) FROM prevention.uptake_months LIMIT 1",
 		"ALTER TABLE prevention.eligible_cells UPDATE eligible = eligible + 1 WHERE level = 'neighbourhood' SETTINGS mutations_sync = 1",
 		"DELETE FROM prevention.eligible_cells WHERE programme = 'flu-65'",
 	} {

@@ -23,7 +23,7 @@ const (
 var levels = []string{LevelNeighbourhood, LevelPCN, LevelEthnicity}
 
 // Cell is how the number of covered people changes on one day in the smallest group that is counted, as in
-// prevention.uptake_cells. Empty codes and quintile 0 mean "unknown".
+// prevention.uptake_months. Empty codes and quintile 0 mean "unknown".
 type Cell struct {
 	Programme, Season                string
 	Level                            string // LevelNeighbourhood, LevelPCN or LevelEthnicity

@@ -1,1 +1,1 @@
-ALTER TABLE prevention.uptake_cells DROP PARTITION (@programme, @season)
+ALTER TABLE prevention.uptake_months DROP PARTITION (@programme, @season)

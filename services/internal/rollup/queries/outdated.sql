@@ -1,2 +1,2 @@
--- Rows of a programme below every base, and the rest.
-SELECT countIf(id < @base), countIf(id >= @base) FROM prevention.uptake_cells WHERE programme = @programme
+-- Cells of a programme below every base, and the rest.
+SELECT sumIf(length(days.day), id < @base), sumIf(length(days.day), id >= @base) FROM prevention.uptake_months WHERE programme = @programme

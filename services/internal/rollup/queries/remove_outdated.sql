@@ -1,1 +1,1 @@
-DELETE FROM prevention.uptake_cells WHERE programme = @programme AND id < @base
+DELETE FROM prevention.uptake_months WHERE programme = @programme AND id < @base
