@@ -73,6 +73,11 @@ func TestAnUpgradedStoreIsAFreshOne(t *testing.T) {
 		`INSERT INTO prevention.events (programme, person, stream, sequence, provider, received) SELECT 'flu', generateUUIDv4(), 1, number, 'SYN01', now64(3) - INTERVAL number HOUR FROM numbers(30)`,
 		`INSERT INTO prevention.handled (stream, sequence, outcome, handled_at) SELECT 1, number, if(number % 10 = 0, 'dead letter', 'stored'), now64(3) - INTERVAL 3 HOUR FROM numbers(30)`,
 		`INSERT INTO prevention.programmes (programme, ceiling) VALUES ('flu', 0.2)`,
+		`INSERT INTO prevention.published (programme, season, place, id, base) VALUES ('flu', '2024-25', 'P', 7, 5)`,
+		`INSERT INTO prevention.uptake_cells (programme, season, place, level, code, quintile, day, id, newly, moved_out) VALUES
+			('flu', '2024-25', 'P', 'pcn', 'C', 1, '2024-10-31', 4, 9, 0), ('flu', '2024-25', 'P', 'pcn', 'C', 1, '2024-10-30', 5, 1, 2),
+			('flu', '2024-25', 'P', 'pcn', 'C', 1, '2024-10-31', 5, 3, 0), ('flu', '2024-25', 'P', 'pcn', 'C', 1, '2024-11-01', 5, 4, 0),
+			('flu', '2024-25', 'P', 'pcn', 'C', 1, '2024-10-31', 7, 6, 0), ('flu', '2024-25', 'P', 'pcn', 'C', 1, '2024-11-01', 9, 7, 0)`,
 	} {
 		upgraded.exec(query)
 	}
@@ -87,9 +92,10 @@ func TestAnUpgradedStoreIsAFreshOne(t *testing.T) {
 		t.Errorf("the upgraded store has\n%s\nwant\n%s", got, want)
 	}
 	for query, want := range map[string]string{
-		`SELECT concat(provider, ' ', toString(quiet_hours), ' ', toString(pauses), ' ', toString(usual_pause_hours)) FROM reporting.providers`: "SYN01 0 29 1",
-		`SELECT arrayStringConcat(groupArray(concat(reason, ' ', toString(letters))), ',') FROM reporting.dead_letters`:                         "not recorded 3",
-		`SELECT concat(toString(ceiling), ' ', toString(behind)) FROM reporting.programmes`:                                                     "0.2 0.05",
+		`SELECT concat(provider, ' ', toString(quiet_hours), ' ', toString(pauses), ' ', toString(usual_pause_hours)) FROM reporting.providers`:                              "SYN01 0 29 1",
+		`SELECT arrayStringConcat(groupArray(concat(reason, ' ', toString(letters))), ',') FROM reporting.dead_letters`:                                                      "not recorded 3",
+		`SELECT concat(toString(ceiling), ' ', toString(behind)) FROM reporting.programmes`:                                                                                  "0.2 0.05",
+		`SELECT arrayStringConcat(arraySort(groupArray(concat(toString(day), ' ', code, ' ', toString(newly), ' ', toString(moved_out)))), ', ') FROM prevention.uptake_now`: "2024-10-30 C 1 2, 2024-10-31 C 6 0, 2024-11-01 C 4 0",
 	} {
 		if got := upgraded.text(query); got != want {
 			t.Errorf("%s: %q, want %q", query, got, want)
