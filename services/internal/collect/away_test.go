@@ -324,6 +324,68 @@ func TestATableThatRefusesEverythingStopsTheCollector(t *testing.T) {
 	r.check("rows", r.stored(), 100)
 }
 
+// However small the batches are: here one event at a time.
+func TestATableThatRefusesEverythingStopsTheCollectorWhateverTheBatch(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	events := r.samples(0, 100)
+	r.publish(events[0])
+	run := r.collect(func(c *collect.Config) { c.Batch = 1 })
+	r.settled()
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK dose = 9")
+	r.publish(events[1:16]...) // one less than are needed to blame the table
+	eventually(t, func() string {
+		if ready := run.ready(); !strings.Contains(ready, "refuses rows, the last 15 of them") {
+			return "readiness: " + ready
+		}
+		return ""
+	})
+	again := run.metric("gapwatch_redeliveries_total")
+	eventually(t, func() string { // the same ones again are no others
+		if run.metric("gapwatch_redeliveries_total") < again+30 {
+			return "they do not come again"
+		}
+		return ""
+	})
+	r.publish(events[16:]...)
+	if err := run.wait(); !errors.Is(err, collect.ErrEverythingRefused) {
+		t.Fatalf("it ended with %v", err)
+	}
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	r.check("handled", r.handled("stored"), 1)
+	r.exec("ALTER TABLE prevention.events DROP CONSTRAINT test")
+	r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 100)
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+}
+
+// A bad row that comes alone waits for a good one, and is a dead letter then.
+func TestARowThatCannotBeStoredComesAlone(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK practice != 'B00001'")
+	events := r.samples(0, 2)
+	events[0].Practice = "B00001"
+	r.publish(events[0])
+	run := r.collect(nil)
+	eventually(t, func() string {
+		if run.metric("gapwatch_redeliveries_total") == 0 {
+			return "it does not come again"
+		}
+		return ""
+	})
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	r.publish(events[1])
+	r.settled()
+	r.check("rows", r.stored(), 1)
+	r.check("handled as dead letters", r.handled("dead letter"), 1)
+	if letters := r.letters(); len(letters) != 1 || letters[1].Reason != collect.NotStorable {
+		t.Errorf("%+v", letters)
+	}
+	if ready := run.ready(); ready != "collector: ok\n" {
+		t.Errorf("readiness: %q", ready)
+	}
+}
+
 func TestAMissingTableStopsTheCollector(t *testing.T) {
 	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
 	r.exec("RENAME TABLE prevention.events TO prevention.away")

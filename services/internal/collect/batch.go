@@ -124,9 +124,9 @@ func (b *batch) stamp(ctx context.Context) error {
 }
 
 // store inserts the rows, for as long as it takes. Rows that ClickHouse refuses for good are found by halving what was
-// refused, and their messages are rejected.
+// refused, and their messages are rejected, once it is sure that the fault is not the table's.
 func (b *batch) store(ctx context.Context, rows []Row) error {
-	refused := 0
+	refused := make(map[position]error)
 	// The larger pieces come first: while no more than a few rows are bad, some piece is stored before many rows have
 	// been refused alone, and a fault of the whole table shows as nothing being stored at all.
 	pieces := cut(rows, maxPartitions)
@@ -136,6 +136,7 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 		err := b.retry(ctx, "insert events", func() error { return b.judged(b.insertOnce(ctx, piece)) })
 		switch {
 		case err == nil:
+			b.suspects.somethingStored()
 			for i := range piece {
 				b.stored[piece[i].Programme]++
 			}
@@ -144,17 +145,27 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 		case len(piece) > 1:
 			pieces = append(pieces, piece[:len(piece)/2], piece[len(piece)/2:])
 		default:
-			if refused++; len(b.stored) == 0 && refused >= someRows {
+			message := position{piece[0].Stream, piece[0].Sequence}
+			refused[message] = err
+			if known := b.suspects.add(message); len(b.stored) == 0 && known >= someRows {
 				return fmt.Errorf("%w: %w", ErrEverythingRefused, err)
 			}
-			b.reject(&piece[0], err)
+		}
+	}
+	for i := range b.messages {
+		m := &b.messages[i]
+		message := position{m.Stream, m.Sequence}
+		switch err, is := refused[message]; {
+		case !is:
+		case b.suspects.convict(message):
+			m.reject(err)
+		default:
+			m.Suspect = true
+			b.Logger.Warn("ClickHouse refuses a row and has stored none since: it comes again", "sequence", m.Sequence, "in", b.RetryMost, "error", reason(err))
 		}
 	}
 	return nil
 }
-
-// someRows is how many rows are refused alone, with none stored, before the table is blamed.
-const someRows = 16
 
 func (b *batch) insertOnce(ctx context.Context, rows []Row) error {
 	ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
@@ -165,19 +176,19 @@ func (b *batch) insertOnce(ctx context.Context, rows []Row) error {
 	return err
 }
 
-// reject marks the message of a row that ClickHouse refuses. What ClickHouse says may hold values: only its code is kept.
-func (b *batch) reject(row *Row, err error) {
-	detail := "the driver refuses it"
+// reject marks a message whose row ClickHouse refuses.
+func (m *Message) reject(err error) {
+	// The event is valid, so its person is a pseudonym and it may be kept.
+	m.Rejection = &event.Rejection{Reason: NotStorable, Field: "payload", Detail: reason(err), Payload: true}
+}
+
+// reason is why a row is refused. What ClickHouse says may hold values: only its code is kept.
+func reason(err error) string {
 	var exception *clickhouse.Exception
 	if errors.As(err, &exception) {
-		detail = fmt.Sprintf("ClickHouse refuses it with error %d", exception.Code)
+		return fmt.Sprintf("ClickHouse refuses it with error %d", exception.Code)
 	}
-	for i := range b.messages {
-		if m := &b.messages[i]; m.Sequence == row.Sequence && m.Stream == row.Stream {
-			// The event is valid, so its person is a pseudonym and it may be kept.
-			m.Rejection = &event.Rejection{Reason: NotStorable, Field: "payload", Detail: detail, Payload: true}
-		}
-	}
+	return "the driver refuses it"
 }
 
 // sendLetters publishes a dead letter for every rejected message, and a rejection to its sender where that is known, and has
@@ -255,13 +266,20 @@ func (b *batch) publish(ctx context.Context, msg *nats.Msg) (duplicate bool, err
 }
 
 func (b *batch) writeHandled(ctx context.Context) error {
-	rows := make([]HandledRow, len(b.messages))
+	rows := make([]HandledRow, 0, len(b.messages))
 	for i := range b.messages {
 		m := &b.messages[i]
-		rows[i] = HandledRow{Stream: m.Stream, Sequence: m.Sequence, Outcome: Stored, Request: m.Request}
-		if m.Rejection != nil {
-			rows[i].Outcome, rows[i].Rejection = DeadLetter, m.Rejection
+		if m.Suspect {
+			continue
 		}
+		row := HandledRow{Stream: m.Stream, Sequence: m.Sequence, Outcome: Stored, Request: m.Request}
+		if m.Rejection != nil {
+			row.Outcome, row.Rejection = DeadLetter, m.Rejection
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		return nil
 	}
 	return b.retry(ctx, "insert what was handled", func() error {
 		ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
@@ -308,16 +326,18 @@ func (b *batch) remove(ctx context.Context) error {
 	return b.checkpoint(Removed)
 }
 
-// acknowledge tells JetStream that every message is done with. An acknowledgement that is lost only means that the
+// acknowledge tells JetStream that every message is done with, but for suspects, which come again. An acknowledgement that is lost only means that the
 // message comes again.
 func (b *batch) acknowledge(ctx context.Context) {
 	b.quiet()
 	for i := range b.messages {
-		m := &b.messages[i]
-		if m.Rejection == nil {
-			_ = m.Msg.Ack()
-		} else {
+		switch m := &b.messages[i]; {
+		case m.Suspect:
+			_ = m.Msg.NakWithDelay(b.RetryMost)
+		case m.Rejection != nil:
 			_ = m.Msg.TermWithReason(string(m.Rejection.Reason))
+		default:
+			_ = m.Msg.Ack()
 		}
 	}
 	b.flush(ctx)

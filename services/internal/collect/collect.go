@@ -20,8 +20,8 @@ import (
 // option. Nothing is lost: the messages stay in the stream. Look at the dead letters, or raise the stream's MaxBytes.
 var ErrDeadLettersFull = errors.New("the dead-letter stream is full")
 
-// ErrEverythingRefused ends a collector: ClickHouse refused every row of a batch, so the fault is rather the tables'
-// than the rows'. Nothing was dead-lettered and nothing is lost.
+// ErrEverythingRefused ends a collector: ClickHouse refused many rows and stored none since the first of them, in however
+// many batches, so the fault is rather the tables' than the rows'. None of them was dead-lettered and nothing is lost.
 var ErrEverythingRefused = errors.New("ClickHouse refuses every row")
 
 // Collector moves events from JetStream to ClickHouse. See the package's documentation for how.
@@ -30,6 +30,7 @@ type Collector struct {
 	decoder  *event.Decoder
 	metrics  *metrics
 	source   source
+	suspects suspects
 	fetching sync.Mutex // one owner fetches at a time, so that batches fill up
 	older    uint64     // creation of the stream that was last found to be older than what was handled
 }
@@ -254,6 +255,9 @@ func (c *Collector) ready(ctx context.Context) error {
 	}
 	if err := c.ClickHouse.Ping(ctx); err != nil {
 		return fmt.Errorf("ClickHouse: %w", err)
+	}
+	if n := c.suspects.open(); n > 0 {
+		return fmt.Errorf("ClickHouse: refuses rows, the last %d of them with none stored since", n)
 	}
 	return nil
 }

@@ -133,6 +133,6 @@ func (c Config) Validate() error {
 // else. A collector gives a sign three times in that time.
 func (c Config) ackWait() time.Duration { return 3 * (c.InsertTimeout + c.FlushTimeout) }
 
-// maxAckPending lets every collector hold its batches and fetch one more. Too few, and a fetch waits for
-// acknowledgements of the batch that is waiting for the fetch.
-func (c Config) maxAckPending() int { return (c.Owners + 1) * c.Batch * c.Collectors }
+// maxAckPending lets every collector hold its batches and fetch one more, beside the suspects that it waits for. Too few,
+// and a fetch waits for acknowledgements of the batch that is waiting for the fetch.
+func (c Config) maxAckPending() int { return ((c.Owners+1)*c.Batch + someRows) * c.Collectors }

@@ -117,7 +117,7 @@ func TestTwoCollectorsShareTheStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := consumer.CachedInfo().Config; got.MaxAckPending != 3*300*2 || got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy || got.AckWait != 3*time.Second {
+	if got := consumer.CachedInfo().Config; got.MaxAckPending != (3*300+16)*2 || got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy || got.AckWait != 3*time.Second {
 		t.Errorf("consumer %+v", got)
 	}
 }

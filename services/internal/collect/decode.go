@@ -25,6 +25,9 @@ type Message struct {
 
 	// Rejection is why it cannot be stored; nil for what can.
 	Rejection *event.Rejection
+
+	// Suspect is set where ClickHouse refuses the row and it is not known yet whose fault that is.
+	Suspect bool
 }
 
 // newMessages reads what JetStream says about each message.
