@@ -145,7 +145,7 @@ func (o Options) configs() []jetstream.StreamConfig {
 // Ensure creates the streams, or brings those that exist to what Gapwatch relies on: their subjects, Discard New (Discard Old
 // for rejections), no limit by count (but for rejections of one sender), removable messages. Sizes, ages, windows and replicas that an operator set higher stay as they are,
 // and nothing is ever lowered. It may be called again and by several services with the same options at once. A stream that cannot be made
-// right (another storage or retention, DenyDelete) is an [ErrStream]: stop. Other errors may pass: retry. An error that is of the
+// right (another storage or retention, DenyDelete, events that begin after sequence 1) is an [ErrStream]: stop. Other errors may pass: retry. An error that is of the
 // stream of rejections alone is an [ErrRejections] besides.
 func Ensure(ctx context.Context, js jetstream.JetStream, o Options) error {
 	if err := o.Validate(); err != nil {
@@ -220,6 +220,9 @@ func merge(have, want jetstream.StreamConfig) (merged jetstream.StreamConfig, ch
 		return have, false, fmt.Errorf("%w: %s is sealed", ErrStream, have.Name)
 	case have.DenyDelete:
 		return have, false, fmt.Errorf("%w: %s denies deletes: a message with an NHS number could not be removed", ErrStream, have.Name)
+	case have.Name == Events && have.FirstSeq > 1: // counts wait for sequence 1, and the server does not change it
+		return have, false, fmt.Errorf("%w: the first sequence (first_seq) of %s is %d, not 1, so nothing of it would ever be counted: "+
+			"delete the stream, so that it is made anew, and have sent again what is in it", ErrStream, have.Name, have.FirstSeq)
 	}
 	merged = have
 	set := func(differs bool, apply func()) {

@@ -121,6 +121,7 @@ func TestEnsureRefusesWhatCannotBeMadeRight(t *testing.T) {
 		{Retention: jetstream.WorkQueuePolicy},
 		{Storage: jetstream.MemoryStorage},
 		{DenyDelete: true},
+		{FirstSeq: 1001},
 	} {
 		_, js = streamtest.New(t).Connect() // its own server: one of the same name can be refused while the last is being deleted
 		wrong.Name, wrong.Subjects = stream.Events, []string{stream.EventSubjects}
