@@ -3,22 +3,20 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/kelseyhightower/envconfig"
-
 	"gapwatch/services/internal/engine"
+	"gapwatch/services/internal/settings"
 )
 
-// environment is read with the prefix GAPWATCH_ENGINE; engine.Locate reads CHDB_LIB_PATH itself.
-type environment struct {
-	Listen string `envconfig:"LISTEN" default:"127.0.0.1:8123"`
-	Data   string `envconfig:"DATA" default:"data/clickhouse"`
+// config is read from the environment; engine.Locate reads CHDB_LIB_PATH itself.
+type config struct {
+	Listen string `envconfig:"GAPWATCH_ENGINE_LISTEN" default:"127.0.0.1:8123" required:"true"`
+	Data   string `envconfig:"GAPWATCH_ENGINE_DATA" default:"data/clickhouse" required:"true"`
 }
 
 func main() {
@@ -32,8 +30,8 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	var env environment
-	if err := errors.Join(envconfig.CheckDisallowed("GAPWATCH_ENGINE", &env), envconfig.Process("GAPWATCH_ENGINE", &env)); err != nil {
+	var c config
+	if err := settings.Load(&c); err != nil {
 		return err
 	}
 	library, err := engine.Locate(ctx, "", engine.PrintProgress(os.Stderr))
@@ -41,8 +39,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	return engine.Run(ctx, engine.Config{
-		Listen:  env.Listen,
-		DataDir: env.Data,
+		Listen:  c.Listen,
+		DataDir: c.Data,
 		LibPath: library,
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Ready:   func(addr string) { fmt.Printf("ready http://%s\n", addr) },

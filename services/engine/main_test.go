@@ -72,8 +72,10 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 	if err := run(context.Background()); err == nil || !strings.Contains(err.Error(), "CHDB_LIB_PATH") {
 		t.Errorf("got %v", err)
 	}
-	t.Setenv("GAPWATCH_ENGINE_LISTN", "127.0.0.1:0")
-	if err := run(context.Background()); err == nil || !strings.Contains(err.Error(), "GAPWATCH_ENGINE_LISTN") {
-		t.Errorf("got %v", err)
+	for _, mistyped := range []string{"GAPWATCH_ENGINE_LISTN", "GAPWATCH_ENGIN_LISTEN"} {
+		t.Setenv(mistyped, "127.0.0.1:0")
+		if err := run(context.Background()); err == nil || !strings.Contains(err.Error(), mistyped+" is not a setting of any service; is it GAPWATCH_ENGINE_LISTEN?") {
+			t.Errorf("got %v", err)
+		}
 	}
 }

@@ -65,6 +65,8 @@ var Names = []Name{
 	{"GAPWATCH_NATS_LISTEN", "host:port on loopback that standalone's own NATS listens on"},
 	{"GAPWATCH_NATS_SYNC_ALWAYS", "whether standalone's own NATS writes every event to disk before it confirms it"},
 	{"GAPWATCH_CLICKHOUSE_LISTEN", "host:port on loopback that standalone's own ClickHouse engine listens on"},
+	{"GAPWATCH_ENGINE_LISTEN", "host:port on loopback that services/engine listens on"},
+	{"GAPWATCH_ENGINE_DATA", "folder that services/engine keeps its data in"},
 	{"GAPWATCH_SIMULATOR_SEED", "what everything simulated follows from"},
 	{"GAPWATCH_SIMULATOR_PEOPLE", "how many people to simulate, up to 4,000,000"},
 	{"GAPWATCH_SIMULATOR_REFERENCE", "folder to write the reference files of the simulation into"},
