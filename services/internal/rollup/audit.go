@@ -64,7 +64,6 @@ func (a *Aggregator) auditOne(ctx context.Context, p *programme.Programme, resul
 	if err != nil {
 		return err
 	}
-	defer frugal()()
 	counted, err := a.countAll(ctx, p, position)
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func (b *cellBlock) reset() {
 // ClickHouse makes one part of it. Smaller parts are merged more often, larger ones take more memory there.
 const (
 	blockCells  = 50_000
-	insertCells = 1 << 20
+	insertCells = 1 << 22
 )
 
 // maxSeasons is how many seasons, and so partitions, one insert may touch: ClickHouse refuses more than 100.
@@ -166,7 +166,9 @@ func (b *cellBlock) writeTo(out io.Writer) error {
 	of.Index.(*chproto.ColStr).Append(b.programme)
 	low := new(big.Int).And(b.id, new(big.Int).SetUint64(1<<64-1)).Uint64()
 	ids := slices.Repeat(chproto.ColUInt128{{Low: low, High: new(big.Int).Rsh(b.id, 64).Uint64()}}, b.rows())
-	counts := func(of *chproto.ColUInt32) chproto.ColInput { return &chproto.ColArr[uint32]{Offsets: b.ends, Data: of} }
+	counts := func(of *chproto.ColUInt32) chproto.ColInput {
+		return &chproto.ColArr[uint32]{Offsets: b.ends, Data: of}
+	}
 	columns := []chproto.InputColumn{
 		{Name: "programme", Data: &of}, {Name: "season", Data: b.season.column()}, {Name: "place", Data: b.place.column()},
 		{Name: "system", Data: b.system.column()}, {Name: "level", Data: b.level.column()}, {Name: "code", Data: b.code.column()},

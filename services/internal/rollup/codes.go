@@ -3,18 +3,21 @@ package rollup
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/go-faster/city"
 
 	"gapwatch/services/internal/area"
+	"gapwatch/services/internal/uptake"
 )
 
 // codes turns the hashes of everybody.sql, ClickHouse's cityHash64 of a text, back into the texts that mean something:
 // LSOAs and practices of the look-ups. Any other text counts as unknown everywhere, so it is only told apart from the
 // rest. Each text has a number, the empty one 0; LSOAs of one place are side by side.
 type codes struct {
-	hashes  numbers
+	known   numbers // those of the look-ups, by hash
+	others  numbers
 	texts   []string
 	numbers map[string]uint32
 }
@@ -23,8 +26,8 @@ func newCodes(ix *area.Index) (*codes, error) {
 	c := &codes{numbers: map[string]uint32{}}
 	add := func(text string) error {
 		hash := city.CH64([]byte(text))
-		if n, taken := c.hashes.get(hash); !taken {
-			c.put(hash, text)
+		if n, taken := c.known.get(hash); !taken {
+			c.known.set(hash, c.put(text))
 		} else if c.texts[n] != text {
 			return fmt.Errorf("%q and %q have the same cityHash64", text, c.texts[n])
 		}
@@ -52,28 +55,46 @@ func newCodes(ix *area.Index) (*codes, error) {
 	return c, nil
 }
 
-func (c *codes) put(hash uint64, text string) uint32 {
+func (c *codes) put(text string) uint32 {
 	n := uint32(len(c.texts))
-	c.hashes.set(hash, n)
 	c.texts = append(c.texts, text)
 	c.numbers[text] = n
 	return n
 }
 
-// number is the number of the text with a hash.
-func (c *codes) number(hash uint64) uint32 {
-	if n, known := c.hashes.get(hash); known {
-		return n
-	}
-	return c.put(hash, fmt.Sprintf("unknown %x", hash))
-}
+// unknown stands for the number of a text that no look-up has.
+const unknown = math.MaxUint32
 
-// all appends the numbers of the texts with some hashes. One after the other, without anything in between, they are
-// found several times faster.
-func (c *codes) all(numbers []uint32, hashes []uint64) []uint32 {
+// look appends the numbers of the texts with some hashes, which are unknown for a text that no look-up has. One after the
+// other, without anything in between, they are found several times faster. Several may look at once.
+func (c *codes) look(numbers []uint32, hashes []uint64) []uint32 {
 	numbers = slices.Grow(numbers, len(hashes))
 	for _, hash := range hashes {
-		numbers = append(numbers, c.number(hash))
+		n, ok := c.known.get(hash)
+		if !ok {
+			n = unknown
+		}
+		numbers = append(numbers, n)
 	}
 	return numbers
+}
+
+// number gives the unknown ones of some texts numbers as well.
+func (c *codes) number(numbers []uint32, hashes []uint64) {
+	for i, n := range numbers {
+		if n != unknown {
+			continue
+		}
+		other, known := c.others.get(hashes[i])
+		if !known {
+			other = c.put(fmt.Sprintf("unknown %x", hashes[i]))
+			c.others.set(hashes[i], other)
+		}
+		numbers[i] = other
+	}
+}
+
+// group is a group in numbers.
+func (c *codes) group(g *uptake.Group) group {
+	return group{c.numbers[g.LSOA], c.numbers[g.Practice], uint8(letterCode(g.Ethnicity))}
 }

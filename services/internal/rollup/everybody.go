@@ -67,10 +67,12 @@ func (a *Aggregator) everybody(ctx context.Context, p *programme.Programme, to P
 			clickhouse.Named("seasons", cohorts(p))), rows/of, some.columns())
 	}, func(some *portion, i, of uint64) error {
 		some.gone = left.rows(some.gone[:0], some.record, some.person, self)
+		some.lsoas, some.practices = texts.look(some.lsoas[:0], some.lsoa), texts.look(some.practices[:0], some.practice)
 		some.sort(some.person, some.record, i, of)
 		counting.Lock()
 		defer counting.Unlock()
-		some.lsoas, some.practices = texts.all(some.lsoas[:0], some.lsoa), texts.all(some.practices[:0], some.practice)
+		texts.number(some.lsoas, some.lsoa)
+		texts.number(some.practices, some.practice)
 		return some.each(some.person, func(rows []uint32) error { return do(some, rows) })
 	})
 }

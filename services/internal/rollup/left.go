@@ -24,9 +24,9 @@ type left struct {
 
 // home is where the newest version of a record is.
 type home struct {
-	record, person uuid.UUID
-	programme      uint64 // hash
-	next           uint32 // the next one with the same half of the id, 0 = none
+	record uuid.UUID
+	holder uint64
+	next   uint32 // the next one with the same half of the id, 0 = none
 }
 
 // leftBits is the width of a number that most records which never changed hands are known by at once.
@@ -60,7 +60,7 @@ func (l *left) rows(gone []bool, records, people []uuid.UUID, programme uint64) 
 func (l *left) has(half uint64, record, person uuid.UUID, programme uint64) bool {
 	for i, _ := l.first.get(half); i != 0; i = l.homes[i].next {
 		if at := &l.homes[i]; at.record == record {
-			return at.person != person || at.programme != programme
+			return at.holder != holder(person, programme)
 		}
 	}
 	return false
@@ -69,18 +69,25 @@ func (l *left) has(half uint64, record, person uuid.UUID, programme uint64) bool
 // programmeHash is what ClickHouse's cityHash64 makes of a programme's id.
 func programmeHash(id string) uint64 { return city.CH64([]byte(id)) }
 
+// holder is a person in a programme as versions.sql names them. ClickHouse keeps a UUID as two numbers.
+func holder(person uuid.UUID, programme uint64) uint64 {
+	slices.Reverse(person[:8])
+	slices.Reverse(person[8:])
+	return city.CH64(person[:]) ^ programme
+}
+
 // versions is what versions.sql says of some records, column by column.
 type versions struct {
-	record, person chproto.ColUUID
-	programme      chproto.ColUInt64 // hash
-	micros         chproto.ColInt64
-	precedence     chproto.ColUInt64
+	record     chproto.ColUUID
+	holder     chproto.ColUInt64
+	micros     chproto.ColInt64
+	precedence chproto.ColUInt64
 	sorted
 }
 
 // columns are those of versions.sql, in its order.
 func (v *versions) columns() []column {
-	return []column{columnOf(&v.record), columnOf(&v.person), columnOf(&v.programme), columnOf(&v.micros), columnOf(&v.precedence)}
+	return []column{columnOf(&v.record), columnOf(&v.holder), columnOf(&v.micros), columnOf(&v.precedence)}
 }
 
 func (v *versions) version(row uint32) event.Version {
@@ -91,7 +98,7 @@ func (v *versions) version(row uint32) event.Version {
 func (v *versions) newest(rows []uint32) (newest uint32, oneHolder bool) {
 	newest, oneHolder = rows[0], true
 	for _, row := range rows[1:] {
-		oneHolder = oneHolder && v.person[row] == v.person[newest] && v.programme[row] == v.programme[newest]
+		oneHolder = oneHolder && v.holder[row] == v.holder[newest]
 		if v.version(newest).Less(v.version(row)) {
 			newest = row
 		}
@@ -119,7 +126,7 @@ func (a *Aggregator) leftRecords(ctx context.Context, to Position) (*left, error
 		defer mu.Unlock()
 		return some.each(some.record, func(rows []uint32) error {
 			if row, oneHolder := some.newest(rows); !oneHolder {
-				found.add(home{record: some.record[row], person: some.person[row], programme: some.programme[row]})
+				found.add(home{record: some.record[row], holder: some.holder[row]})
 				a.shared[event.RecordID(some.record[row])] = struct{}{}
 			}
 			return nil

@@ -601,7 +601,7 @@ func TestAnAnswerThatIsCutOffIsNoAnswer(t *testing.T) {
 type late struct{ driver.Conn }
 
 func (c late) QueryFormat(ctx context.Context, format, _ string, _ ...any) (io.ReadCloser, error) {
-	return c.Conn.QueryFormat(ctx, format, `SELECT generateUUIDv4(1), generateUUIDv4(2), toUInt64(number), toInt64(number), toUInt64(number)
+	return c.Conn.QueryFormat(ctx, format, `SELECT generateUUIDv4(), toUInt64(number), toInt64(number), toUInt64(number)
 		FROM numbers(1000000) WHERE NOT throwIf(number = 999000) SETTINGS max_threads = 1, max_block_size = 1000`)
 }
 

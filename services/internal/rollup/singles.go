@@ -8,10 +8,12 @@ import (
 
 // singles counts the people of one record. They are most people, and most of their records are of a few kinds, but for the
 // group: the rules are asked once for each kind. People wait here until there are many, and are then counted area by area:
-// in the order they come in nearly every count would be somewhere else in memory.
+// in the order they come in nearly every count would be somewhere else in memory. What changes for others, one group at a
+// time, waits with them.
 type singles struct {
 	counted *tally
 	numbers numbers // of the kinds
+	others  numbers // of the kinds that change makes
 	changes [][]numbered
 	waiting []uint64 // LSOA, practice and kind, of 20, 20 and 16 bits, and ethnic category
 	spare   []uint64
@@ -43,6 +45,25 @@ func (s *singles) kind(p *portion, row uint32, rules func() []uptake.Change) (ui
 	s.changes = append(s.changes, changes)
 	s.numbers.set(key, kind)
 	return kind, nil
+}
+
+// change counts one change of somebody of several records, now or later.
+func (s *singles) change(n numbered, from, to group) {
+	if n.kind == uptake.Moved {
+		s.counted.count(n, from, to)
+		return
+	}
+	key := uint64(n.season)<<40 | uint64(n.day)<<8 | uint64(n.kind)
+	kind, known := s.others.get(key)
+	if !known {
+		kind = uint32(len(s.changes))
+		s.changes = append(s.changes, []numbered{n})
+		s.others.set(key, kind)
+	}
+	if n.kind == uptake.Lapsed {
+		to = from
+	}
+	s.add(kind, to)
 }
 
 // add counts a person, now or later.

@@ -124,16 +124,6 @@ func (n *numbering[T]) number(v T) uint32 {
 	return i
 }
 
-// add counts one change.
-func (t *tally) add(ch *uptake.Change) error {
-	n, err := t.numbered(ch)
-	if err != nil {
-		return err
-	}
-	t.count(n, t.group(&ch.From), t.group(&ch.To))
-	return nil
-}
-
 // numbered is a change without its groups, in numbers.
 func (t *tally) numbered(ch *uptake.Change) (numbered, error) {
 	if ch.Day < 0 || ch.Day >= 1<<30 {
@@ -144,11 +134,6 @@ func (t *tally) numbered(ch *uptake.Change) (numbered, error) {
 		return numbered{}, errors.New("more seasons than can be counted")
 	}
 	return numbered{uint16(season), uint32(ch.Day), ch.Kind}, nil
-}
-
-// group is a group in numbers. Its texts come from codes.
-func (t *tally) group(g *uptake.Group) group {
-	return group{t.texts.numbers[g.LSOA], t.texts.numbers[g.Practice], uint8(letterCode(g.Ethnicity))}
 }
 
 // count counts one change. It is eachCount with numbers for names.
@@ -235,15 +220,38 @@ func (t *tally) eachDay(s *series, do func(day uint32, n Counts) error) error {
 			first, end = min(first, in.first), max(end, in.first+uint32(len(in.pages)))
 		}
 	}
-	for day := first * pageDays; first < end && day < end*pageDays; day++ {
-		if n := t.on(s, day); n != (Counts{}) {
-			if err := do(day, n); err != nil {
-				return err
+	for at := first; at < end; at++ {
+		var of [len(s.columns)]*page
+		for i := range s.columns {
+			of[i] = t.pageOf(&s.columns[i], at)
+		}
+		for i := range uint32(pageDays) {
+			if of[newly][i]|of[lapsed][i]|of[movedIn][i]|of[movedOut][i] == 0 && len(t.full) == 0 {
+				continue
+			}
+			if n := t.on(s, at*pageDays+i); n != (Counts{}) {
+				if err := do(at*pageDays+i, n); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
+
+// pageOf is the page of a column that begins at pageDays times a number, an empty one where there is none.
+func (t *tally) pageOf(in *days, at uint32) *page {
+	number := uint32(0)
+	if i := at - in.first; i < uint32(len(in.pages)) {
+		number = in.pages[i]
+	}
+	if number == 0 {
+		return &noDays
+	}
+	return &t.pages[number/pagesAtOnce][number%pagesAtOnce]
+}
+
+var noDays page
 
 // seriesOf are the series that a group counts in, one for each level.
 func (t *tally) seriesOf(season uint16, g group) [len(levels)]uint32 {
@@ -316,20 +324,53 @@ func (t *tally) finish() error {
 
 // inOrder are the series of some slices in the order of the table, so that ClickHouse need not sort what is written.
 func (t *tally) inOrder(wanted func(slice) bool) []int32 {
-	var order []int32
+	seasons, hoods, codes := ranks(t.seasons.values, cmp.Compare), ranks(t.hoods.values, cmp.Compare), ranks(t.codes.values, cmp.Compare)
+	areas := ranks(t.corners.values, func(a, b corner) int {
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.system, b.system))
+	})
+	type at struct {
+		slice, cell uint64
+		series      int32
+	}
+	var order []at
 	for i := range t.series {
-		if wanted(t.slice(t.series[i].key)) {
-			order = append(order, int32(i))
+		k := t.series[i].key
+		if !wanted(t.slice(k)) {
+			continue
+		}
+		code := uint64(k.code) // a letter or a digit
+		switch k.level {
+		case 0:
+			code = hoods[k.code]
+		case 1:
+			code = codes[k.code]
+		}
+		order = append(order, at{seasons[k.season]<<32 | areas[k.corner],
+			uint64(k.level)<<40 | code<<8 | uint64(t.corners.values[k.corner].quintile), int32(i)})
+	}
+	slices.SortFunc(order, func(a, b at) int { return cmp.Or(cmp.Compare(a.slice, b.slice), cmp.Compare(a.cell, b.cell)) })
+	series := make([]int32, len(order))
+	for i := range order {
+		series[i] = order[i].series
+	}
+	return series
+}
+
+// ranks says where each of some values comes among them; equal ones come in one place.
+func ranks[T any](values []T, compare func(a, b T) int) []uint64 {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return compare(values[i], values[j]) })
+	ranks := make([]uint64, len(values))
+	for n, i := range order[min(1, len(order)):] {
+		ranks[i] = ranks[order[n]]
+		if compare(values[order[n]], values[i]) != 0 {
+			ranks[i] = uint64(n + 1)
 		}
 	}
-	slices.SortFunc(order, func(i, j int32) int {
-		a, b := t.series[i].key, t.series[j].key
-		x, y := t.corners.values[a.corner], t.corners.values[b.corner]
-		return cmp.Or(cmp.Compare(t.seasons.values[a.season], t.seasons.values[b.season]), cmp.Compare(x.place, y.place),
-			cmp.Compare(x.system, y.system), cmp.Compare(a.level, b.level), cmp.Compare(t.code(a), t.code(b)),
-			cmp.Compare(x.quintile, y.quintile))
-	})
-	return order
+	return ranks
 }
 
 func (t *tally) slice(k seriesKey) slice {
