@@ -103,21 +103,21 @@ func (c *Collector) compare(info *jetstream.StreamInfo, newest position) {
 
 // unread is how many messages are not acknowledged. It sets how near the oldest of them is to its end.
 func (c *Collector) unread(ctx context.Context, st jetstream.Stream, info *jetstream.StreamInfo, reading *jetstream.ConsumerInfo) (pending uint64, err error) {
-	c.metrics.oldest.Set(0)
 	inHand := uint64(reading.NumAckPending)
-	if pending = stream.Undelivered(info, reading) + inHand; pending == 0 {
-		return 0, nil
+	pending = stream.Undelivered(info, reading) + inHand
+	ratio := 0.0
+	if pending > 0 {
+		oldest, err := st.GetMsg(ctx, max(reading.AckFloor.Stream+1, info.State.FirstSeq), jetstream.WithGetMsgSubject(">"))
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			pending = inHand // it was handled meanwhile, or the newest ones were deleted
+		case err != nil:
+			return 0, fmt.Errorf("look up the oldest unread message: %w", err)
+		case info.Config.MaxAge > 0:
+			ratio = time.Since(oldest.Time).Seconds() / info.Config.MaxAge.Seconds()
+		}
 	}
-	oldest, err := st.GetMsg(ctx, max(reading.AckFloor.Stream+1, info.State.FirstSeq), jetstream.WithGetMsgSubject(">"))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return inHand, nil // it was handled meanwhile, or the newest ones were deleted
-	}
-	if err != nil {
-		return 0, fmt.Errorf("look up the oldest unread message: %w", err)
-	}
-	if info.Config.MaxAge > 0 {
-		c.metrics.oldest.Set(time.Since(oldest.Time).Seconds() / info.Config.MaxAge.Seconds())
-	}
+	c.metrics.oldest.Set(ratio) // not before it is known: nobody is to see 0 meanwhile
 	return pending, nil
 }
 

@@ -156,6 +156,13 @@ func TestOldestUnreadAndPending(t *testing.T) {
 		}
 		return ""
 	})
+	looks := make(map[float64]bool)
+	for len(looks) < 50 && !looks[0] { // whenever it is looked at
+		looks[run.metric("gapwatch_oldest_unread_ratio")] = true
+	}
+	if looks[0] {
+		t.Error("the ratio is 0 while messages are unread")
+	}
 	close(goOn)
 	run.accounted(0, 0, 0)
 	eventually(t, func() string {
