@@ -140,12 +140,22 @@ var ErrSuperseded = errors.New("another aggregator runs with another programme f
 // Run publishes until ctx ends. Errors of the store are retried; anything else is returned.
 func (a *Aggregator) Run(ctx context.Context) error {
 	audited := time.Now()
+	var (
+		unaudited []*programme.Programme // one after each tick: nobody waits for the audit of all
+		found     AuditResult
+	)
 	for ctx.Err() == nil {
 		started := time.Now()
 		_, err := a.Tick(ctx)
-		if err == nil && a.config.AuditEvery > 0 && time.Since(audited) >= a.config.AuditEvery {
-			audited = time.Now()
-			_, err = a.Audit(ctx)
+		if len(unaudited) == 0 && a.config.AuditEvery > 0 && time.Since(audited) >= a.config.AuditEvery {
+			audited, unaudited, found = time.Now(), a.config.Programmes.Programmes, AuditResult{}
+		}
+		if err == nil && len(unaudited) > 0 {
+			if err = a.auditOne(ctx, unaudited[0], &found); err == nil {
+				if unaudited = unaudited[1:]; len(unaudited) == 0 {
+					a.audited(found)
+				}
+			}
 		}
 		spent := time.Since(started)
 		if err != nil && ctx.Err() == nil {
@@ -155,18 +165,22 @@ func (a *Aggregator) Run(ctx context.Context) error {
 			}
 			a.config.Log.Warn("not published, trying again", "error", err)
 		}
-		rest := max(a.config.Interval-spent, time.Duration(float64(spent)*(1-a.config.Share)/a.config.Share))
 		select {
 		case <-ctx.Done():
-		case <-time.After(rest):
+		case <-time.After(a.config.rest(spent)):
 		}
 	}
 	return nil
 }
 
+// rest is how long to wait after so much work, to keep to Interval and Share.
+func (c *Config) rest(spent time.Duration) time.Duration {
+	return max(c.Interval-spent, time.Duration(float64(spent)*(1-c.Share)/c.Share))
+}
+
 // Result says what a tick did.
 type Result struct {
-	At      Position // published up to here
+	At      Position // published up to here, if not Waiting
 	Full    int      // programmes that were recomputed in full
 	Slices  int      // slices that got a new snapshot
 	Waiting bool     // a backlog is left to grow first
@@ -187,13 +201,16 @@ func (a *Aggregator) Tick(ctx context.Context) (Result, error) {
 		return Result{Overtaken: true}, nil
 	}
 	if broken := (*inconsistent)(nil); errors.As(err, &broken) {
+		a.metrics.auditMismatches.Inc()
 		err = a.repair(ctx, broken.programme, err)
 	}
 	if err == nil {
 		a.metrics.ticks.Inc()
 		a.metrics.seconds.Observe(time.Since(started).Seconds())
 		a.metrics.slices.Add(float64(result.Slices))
-		a.metrics.publishedSequence.Set(float64(result.At.Sequence))
+		if !result.Waiting {
+			a.metrics.publishedSequence.Set(float64(result.At.Sequence))
+		}
 	}
 	return result, err
 }
@@ -331,7 +348,6 @@ func (e *inconsistent) Unwrap() error { return e.error }
 // takes nothing from what is stored. why is returned, joined with what went wrong here.
 func (a *Aggregator) repair(ctx context.Context, p *programme.Programme, why error) error {
 	a.config.Log.Error("stored counts are wrong, counting afresh", "programme", p.ID, "error", why)
-	a.metrics.auditMismatches.Inc()
 	_, err := reference.RegisterRepair(ctx, a.config.ClickHouse, p.ID)
 	return errors.Join(why, err)
 }
@@ -360,7 +376,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		errors:          counter("errors_total", "Ticks and audits that failed and are tried again."),
 		slices:          counter("slices_published_total", "Slices (programme, season, place) that got a new snapshot."),
 		audits:          counter("audits_total", "Full recomputes compared with what is stored."),
-		auditMismatches: counter("audit_mismatches_total", "Cells that an audit found wrong. Anything but 0 is a defect."),
+		auditMismatches: counter("audit_mismatches_total", "Cells that an audit or a step found wrong. Anything but 0 is a defect."),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "gapwatch_aggregator_tick_seconds", Help: "How long ticks take.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 12)}),
 		publishedSequence: prometheus.NewGauge(prometheus.GaugeOpts{

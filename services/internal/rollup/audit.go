@@ -28,9 +28,13 @@ func (a *Aggregator) Audit(ctx context.Context) (AuditResult, error) {
 			return result, err
 		}
 	}
+	a.audited(result)
+	return result, nil
+}
+
+func (a *Aggregator) audited(result AuditResult) {
 	a.metrics.audits.Inc()
 	a.config.Log.Info("audit", "compared", result.Compared, "mismatches", result.Mismatches, "skipped", result.Skipped)
-	return result, nil
 }
 
 // auditOne publishes what is handled, of all programmes, and audits one of them: so no programme waits for the audit of
@@ -86,6 +90,7 @@ func (a *Aggregator) auditOne(ctx context.Context, p *programme.Programme, resul
 	}
 	result.Compared += compared.compared
 	result.Mismatches += compared.wrong + wrongEligible
+	a.metrics.auditMismatches.Add(float64(compared.wrong + wrongEligible))
 	if compared.wrong+wrongEligible > 0 {
 		wrong := fmt.Errorf("programme %s: %d cells in %d slices, and the eligible people of %d cells, differ from a full recompute",
 			p.ID, compared.wrong, len(compared.changed), wrongEligible)

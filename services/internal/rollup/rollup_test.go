@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"gapwatch/services/internal/cases"
 	"gapwatch/services/internal/engine/enginetest"
@@ -435,13 +437,18 @@ func TestAuditFindsAndMendsWhatIsWrong(t *testing.T) {
 		if err := b.country.InsertEligible(t.Context(), b.conn, 2, c); err != nil {
 			t.Fatal(err)
 		}
-		a := b.aggregator(nil)
+		registry := prometheus.NewRegistry()
+		a := b.aggregator(func(c *rollup.Config) { c.Registry = registry })
 		b.put(b.decode(&c, 0))
 		b.tick(a)
 		right := b.cells("flu-65")
 		b.exec(damage)
-		if result, err := a.Audit(context.Background()); err != nil || result.Mismatches == 0 {
+		result, err := a.Audit(context.Background())
+		if err != nil || result.Mismatches == 0 {
 			t.Fatalf("%s: audit found %+v, %v", damage, result, err)
+		}
+		if told := metric(t, registry, "gapwatch_aggregator_audit_mismatches_total"); told != float64(result.Mismatches) {
+			t.Errorf("%s: the metric says %v, the audit %d", damage, told, result.Mismatches)
 		}
 		b.tick(a)
 		if diff := cmp.Diff(right, b.cells("flu-65")); diff != "" {
@@ -449,6 +456,76 @@ func TestAuditFindsAndMendsWhatIsWrong(t *testing.T) {
 		}
 		b.audit(a)
 	}
+}
+
+// metric is the value of a counter or gauge.
+func metric(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+func TestWhatWaitsIsNotCalledPublished(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "waits", Programme: "flu-65", Events: []cases.Event{
+		{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}, {Record: "2", Person: "b", On: "2024-10-10", Area: "north-1"}}}
+	registry := prometheus.NewRegistry()
+	a := b.aggregator(func(c *rollup.Config) { c.Registry, c.Backlog, c.Patience = registry, 1, time.Hour })
+	b.put(b.decode(&c, 0))
+	b.tick(a) // the first publication waits for nothing
+	b.put(b.decode(&c, 1))
+	if result := b.tick(a); !result.Waiting {
+		t.Fatalf("%+v", result)
+	}
+	if at := metric(t, registry, "gapwatch_aggregator_published_sequence"); at != 1 {
+		t.Errorf("published up to %v, want 1", at)
+	}
+}
+
+func TestRunAuditsEveryProgrammeAndGoesOn(t *testing.T) {
+	b := newBench(t)
+	c := cases.Case{Title: "run", Programme: "flu-65", Events: []cases.Event{{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}}}
+	b.put(b.decode(&c, 0))
+	log := &watched{lines: make(chan string, 1000)}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		ended <- b.aggregator(func(c *rollup.Config) {
+			c.Log, c.AuditEvery, c.Interval, c.Share = slog.New(slog.NewTextHandler(log, nil)), time.Nanosecond, time.Nanosecond, 1
+		}).Run(ctx)
+	}()
+	for audits := 0; audits < 2; {
+		if line := <-log.lines; strings.Contains(line, "msg=audit") {
+			audits++
+			if !strings.Contains(line, "compared=5 mismatches=0") {
+				t.Error(line)
+			}
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// watched is a log that a test reads line by line.
+type watched struct{ lines chan string }
+
+func (w *watched) Write(line []byte) (int, error) {
+	select {
+	case w.lines <- string(line):
+	default: // nobody reads any more
+	}
+	return len(line), nil
 }
 
 func TestAnotherProgrammeFileStopsTheOlderAggregator(t *testing.T) {

@@ -3,6 +3,7 @@ package rollup
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // In whatever order days are counted, near ones and far ones, each is found with its counts, once and in order.
@@ -70,6 +71,21 @@ func TestNumbersAreFoundAgain(t *testing.T) {
 		value, ok := want[key]
 		if found, there := got.get(key); there != ok || found != value {
 			t.Fatalf("%x is %d, %v, not %d, %v", key, found, there, value, ok)
+		}
+	}
+}
+
+func TestRest(t *testing.T) {
+	for _, c := range []struct {
+		share       float64
+		spent, want time.Duration
+	}{
+		{0.75, 3 * time.Second, time.Second}, {0.1, time.Second, 9 * time.Second}, {1, time.Minute, 0},
+		{0.75, 100 * time.Millisecond, 900 * time.Millisecond}, // ticks do not begin more often than once a second
+	} {
+		config := Config{Share: c.share, Interval: time.Second}
+		if got := config.rest(c.spent).Round(time.Millisecond); got != c.want {
+			t.Errorf("share %v: after %v it rests %v, not %v", c.share, c.spent, got, c.want)
 		}
 	}
 }
