@@ -17,7 +17,7 @@ import (
 
 // plan is the size of the test.
 type plan struct {
-	people                           int // about twice as many messages
+	messages                         int // at least
 	collectorKills, aggregatorKills  int
 	natsRestarts, engineKills, fails int // fails: everything at once
 	repairs                          int // programmes that must be counted anew meanwhile
@@ -26,13 +26,16 @@ type plan struct {
 // TestKilledAtRandomEndsWithTruth kills collectors and aggregators, which are real processes, NATS and the engine at
 // random moments while events with noise flow, and wants the truth in every cell: nothing lost, nothing counted twice.
 func TestKilledAtRandomEndsWithTruth(t *testing.T) {
-	p := plan{people: 105_000, collectorKills: 13, aggregatorKills: 11, natsRestarts: 2, engineKills: 2, fails: 1, repairs: 3}
+	p := plan{messages: 200_000, collectorKills: 13, aggregatorKills: 11, natsRestarts: 2, engineKills: 2, fails: 1, repairs: 3}
 	if testing.Short() {
-		p = plan{people: 20_000, collectorKills: 4, aggregatorKills: 4, natsRestarts: 1, engineKills: 1, fails: 1, repairs: 1}
+		p = plan{messages: 40_000, collectorKills: 4, aggregatorKills: 4, natsRestarts: 1, engineKills: 1, fails: 1, repairs: 1}
 	}
 	const seed = 2
 	begun := time.Now()
-	s := newSystem(t, seed, p.people)
+	s := newSystem(t, seed, peopleFor(t, seed, p.messages))
+	if n := s.history.Expected().Messages; n < p.messages {
+		t.Fatalf("%d messages, should be %d at least", n, p.messages)
+	}
 	h := newHavoc(s, rand.New(rand.NewPCG(seed, 1)))
 	events := s.publish(3000)
 	h.run(p)

@@ -44,6 +44,21 @@ type system struct {
 	last       uint64 // sequence of its last message when all are published
 }
 
+// peopleFor is how many people send so many messages or a few more: how many one sends depends on the day.
+func peopleFor(t testing.TB, seed uint64, messages int) int {
+	t.Helper()
+	set, err := programme.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const few = 10_000
+	h, err := simulate.New(simulate.Config{Seed: seed, People: few, Now: time.Now(), Programmes: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return messages * few / h.Expected().Messages * 11 / 10
+}
+
 func newSystem(t testing.TB, seed uint64, people int) *system {
 	t.Helper()
 	set, err := programme.Load("")
