@@ -122,7 +122,23 @@ type Aggregator struct {
 // backlog is a pile of unread messages that may still grow.
 type backlog struct {
 	since time.Time
+	grew  time.Time // last, as far as seen
 	size  uint64
+}
+
+// grown is how long a backlog must not have grown to be called complete: a collector that takes in large batches is heard
+// of every few seconds.
+const grown = 5 * time.Second
+
+// wait tells whether to wait for more, now that so much is unread.
+func (b *backlog) wait(unread uint64, patience time.Duration) bool {
+	if b.since.IsZero() {
+		b.since = time.Now()
+	}
+	if unread != b.size {
+		b.size, b.grew = unread, time.Now()
+	}
+	return time.Since(b.since) < patience && time.Since(b.grew) < grown
 }
 
 // New prepares an aggregator; it does not touch the store yet.
@@ -273,12 +289,7 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 		}
 		return result, err
 	}
-	if a.waiting.since.IsZero() {
-		a.waiting.since = time.Now()
-	}
-	grown := unread != a.waiting.size
-	a.waiting.size = unread
-	if grown && time.Since(a.waiting.since) < a.config.Patience {
+	if a.waiting.wait(unread, a.config.Patience) {
 		result.Waiting = true
 		return result, nil
 	}

@@ -75,6 +75,28 @@ func TestNumbersAreFoundAgain(t *testing.T) {
 	}
 }
 
+// A collector that takes in large batches is heard of every few seconds: a backlog that stands still between two ticks may
+// still grow.
+func TestABacklogIsWaitedForWhileItGrows(t *testing.T) {
+	var b backlog
+	for _, c := range []struct {
+		unread         uint64
+		began, stopped time.Duration // before this look
+		want           bool
+	}{
+		{60_000, 0, 0, true},
+		{60_000, 2 * time.Second, 2 * time.Second, true},
+		{90_000, 20 * time.Second, 10 * time.Second, true}, // it has just grown
+		{90_000, 26 * time.Second, grown, false},
+		{99_000, time.Minute, 0, false}, // patience is over
+	} {
+		b.since, b.grew = time.Now().Add(-c.began), time.Now().Add(-c.stopped)
+		if got := b.wait(c.unread, time.Minute); got != c.want {
+			t.Errorf("%+v: waits: %v", c, got)
+		}
+	}
+}
+
 func TestRest(t *testing.T) {
 	for _, c := range []struct {
 		share       float64
