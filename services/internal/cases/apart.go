@@ -34,10 +34,10 @@ func (c *Case) Apart(set *programme.Set, name string) (Case, *programme.Programm
 
 // Insert puts the look-ups of the country into a migrated store, as loads with this number. Errors are the driver's.
 func (c *Country) Insert(ctx context.Context, conn driver.Conn, load uint32) error {
-	err := insert(ctx, conn, "prevention.areas (batch, lsoa, neighbourhood, place, system, region, quintile_2019, quintile_2025)", func(row func(...any)) {
+	err := insert(ctx, conn, "prevention.areas (batch, lsoa, neighbourhood, place, system, region, quintile_2019, quintile_2025, rank_2025)", func(row func(...any)) {
 		for _, a := range c.Areas {
 			if a.Place != "" { // otherwise no look-up knows it
-				row(uint64(load), a.LSOA, a.Neighbourhood, a.Place, a.System, "", uint8(0), a.Quintile)
+				row(uint64(load), a.LSOA, a.Neighbourhood, a.Place, a.System, "", uint8(0), a.Quintile, a.Rank)
 			}
 		}
 	})

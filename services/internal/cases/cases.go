@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -46,6 +47,8 @@ type Eligible struct {
 type Count struct {
 	On, Season, Place, Neighbourhood, System, PCN, Ethnicity string
 	Quintile                                                 *uint8
+	PlaceFifth                                               *uint8 `yaml:"place_fifth"`
+	SystemFifth                                              *uint8 `yaml:"system_fifth"`
 	Covered, Newly, Lapsed, Eligible                         *int64
 	MovedIn                                                  *int64 `yaml:"moved_in"`
 	MovedOut                                                 *int64 `yaml:"moved_out"`
@@ -56,6 +59,7 @@ type Country struct {
 	Areas map[string]struct {
 		LSOA, Neighbourhood, Place, System string
 		Quintile                           uint8
+		Rank                               uint32
 	}
 	Practices map[string]string // PCN by practice
 }
@@ -64,7 +68,7 @@ type Country struct {
 func (c *Country) Index() *area.Index {
 	areas := map[string]area.Area{}
 	for _, a := range c.Areas {
-		if at := (area.Area{Neighbourhood: a.Neighbourhood, Place: a.Place, System: a.System, Quintile: a.Quintile}); at != (area.Area{}) {
+		if at := (area.Area{Neighbourhood: a.Neighbourhood, Place: a.Place, System: a.System, Quintile: a.Quintile, Rank: a.Rank}); at != (area.Area{}) {
 			areas[a.LSOA] = at
 		}
 	}
@@ -190,7 +194,7 @@ type Counts struct {
 }
 
 // Check compares the counts of a case with what was counted. ask answers for a group and day; level is neighbourhood,
-// pcn or ethnicity.
+// pcn, ethnicity, place fifth or system fifth.
 func (c *Case) Check(set *programme.Set, ask func(level string, season string, day calendar.Day, want Count) Counts) error {
 	var wrong []string
 	p, _ := set.Get(c.Programme)
@@ -213,6 +217,10 @@ func (c *Case) Check(set *programme.Set, ask func(level string, season string, d
 			level = "pcn"
 		case want.Ethnicity != "":
 			level = "ethnicity"
+		case want.PlaceFifth != nil:
+			level = "place fifth"
+		case want.SystemFifth != nil:
+			level = "system fifth"
 		}
 		got := ask(level, season, day, want)
 		for _, n := range []struct {
@@ -239,15 +247,23 @@ func (w Count) group() string {
 			fmt.Fprintf(&b, "%s=%s ", f[0], f[1])
 		}
 	}
-	if w.Quintile != nil {
-		fmt.Fprintf(&b, "quintile=%d", *w.Quintile)
+	for _, f := range []struct {
+		name string
+		of   *uint8
+	}{{"quintile", w.Quintile}, {"place_fifth", w.PlaceFifth}, {"system_fifth", w.SystemFifth}} {
+		if f.of != nil {
+			fmt.Fprintf(&b, "%s=%d ", f.name, *f.of)
+		}
 	}
 	return b.String()
 }
 
-// Matches tells whether a cell belongs to the group that is asked for.
-func (w Count) Matches(place, system, neighbourhood, pcn, ethnicity string, quintile uint8) bool {
+// Matches tells whether a cell belongs to the group that is asked for. fifth is the local one of its level, empty = unknown.
+func (w Count) Matches(place, system, neighbourhood, pcn, ethnicity, fifth string, quintile uint8) bool {
 	is := func(want, got string) bool { return want == "" || want == got || want == "unknown" && got == "" }
+	local := func(want *uint8, got string) bool {
+		return want == nil || *want == 0 && got == "" || got == strconv.Itoa(int(*want))
+	}
 	return is(w.Place, place) && is(w.System, system) && is(w.Neighbourhood, neighbourhood) && is(w.PCN, pcn) &&
-		is(w.Ethnicity, ethnicity) && (w.Quintile == nil || *w.Quintile == quintile)
+		is(w.Ethnicity, ethnicity) && local(w.PlaceFifth, fifth) && local(w.SystemFifth, fifth) && (w.Quintile == nil || *w.Quintile == quintile)
 }

@@ -203,7 +203,7 @@ func (p *pipeline) ask(programme string) func(level, season string, day calendar
 	return func(level, season string, day calendar.Day, want cases.Count) cases.Counts {
 		var n cases.Counts
 		in := func(c rollup.Cell) bool {
-			var hood, pcn, ethnicity string
+			var hood, pcn, ethnicity, fifth string
 			switch c.Level {
 			case rollup.Neighbourhood:
 				hood = c.Code
@@ -211,8 +211,10 @@ func (p *pipeline) ask(programme string) func(level, season string, day calendar
 				pcn = c.Code
 			case rollup.Ethnicity:
 				ethnicity = c.Code
+			case rollup.PlaceFifth, rollup.SystemFifth:
+				fifth = c.Code
 			}
-			return string(c.Level) == level && c.Season == season && want.Matches(c.Place, c.System, hood, pcn, ethnicity, c.Quintile)
+			return string(c.Level) == level && c.Season == season && want.Matches(c.Place, c.System, hood, pcn, ethnicity, fifth, c.Quintile)
 		}
 		for c, v := range cells {
 			if !in(c) || c.Day > day {

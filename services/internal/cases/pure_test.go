@@ -36,8 +36,13 @@ func TestCountingRules(t *testing.T) {
 	for _, c := range all {
 		for _, order := range c.Orders() {
 			changes := count(t, &c, country, set, order)
+			people := map[string]uint64{}
+			for _, e := range c.Eligible {
+				people[country.Areas[e.Area].LSOA] += uint64(e.People)
+			}
+			fifths := area.NewFifths(country.Index(), people)
 			if err := c.Check(set, func(level, season string, day calendar.Day, want cases.Count) cases.Counts {
-				return answer(changes, country.Index(), level, season, day, want, want.Eligible)
+				return answer(changes, country.Index(), fifths, level, season, day, want, want.Eligible)
 			}); err != nil {
 				t.Errorf("order %v: %v", order, err)
 			}
@@ -96,14 +101,20 @@ func count(t *testing.T, c *cases.Case, country *cases.Country, set *programme.S
 
 // answer sums changes as rule 3 and 4 say, with no help from the aggregator. Eligible people are no matter of the
 // counting rules: there the answer is what was asked for.
-func answer(changes []uptake.Change, ix *area.Index, level, season string, day calendar.Day, want cases.Count, eligible *int64) cases.Counts {
+func answer(changes []uptake.Change, ix *area.Index, fifths *area.Fifths, level, season string, day calendar.Day, want cases.Count, eligible *int64) cases.Counts {
 	type cell struct {
 		area.Area
 		code string
 	}
 	at := func(g uptake.Group) cell {
 		c := cell{Area: ix.Find(g.LSOA)}
+		inPlace, inSystem := fifths.In(c.Area)
+		c.Rank = 0
 		switch level {
+		case "place fifth":
+			c.Neighbourhood, c.code = "", inPlace
+		case "system fifth":
+			c.Neighbourhood, c.code = "", inSystem
 		case "pcn":
 			c.Neighbourhood, c.code = "", ix.PCN(g.Practice)
 		case "ethnicity":
@@ -112,13 +123,16 @@ func answer(changes []uptake.Change, ix *area.Index, level, season string, day c
 		return c
 	}
 	in := func(c cell) bool {
-		pcn, ethnicity := "", ""
-		if level == "pcn" {
+		pcn, ethnicity, fifth := "", "", ""
+		switch level {
+		case "pcn":
 			pcn = c.code
-		} else if level == "ethnicity" {
+		case "ethnicity":
 			ethnicity = c.code
+		case "place fifth", "system fifth":
+			fifth = c.code
 		}
-		return want.Matches(c.Place, c.System, c.Neighbourhood, pcn, ethnicity, c.Quintile)
+		return want.Matches(c.Place, c.System, c.Neighbourhood, pcn, ethnicity, fifth, c.Quintile)
 	}
 	var n cases.Counts
 	if eligible != nil {
