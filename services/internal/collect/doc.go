@@ -10,6 +10,9 @@
 //  5. remove from the stream what looks like an NHS number;
 //  6. acknowledge, each message for itself.
 //
+// A row that ClickHouse refuses while it stores no other takes none of these steps: its message comes again until it is known
+// whether the fault is the row's, which makes a dead letter, or the table's, which stops the collector.
+//
 // A batch belongs to one goroutine from fetch to acknowledgement. Two such owners take turns, so that one fetches and
 // decodes while the other one inserts. Any number of collectors may share the stream.
 package collect

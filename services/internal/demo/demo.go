@@ -79,6 +79,9 @@ func Show(ctx context.Context, config standalone.Config, o Options) error {
 			return mark.write(config.Folder)
 		})
 		config.Before = nil // by now the store is the demo's
+		if err == nil && ctx.Err() == nil {
+			say(o.Progress, "history is in: everything starts anew for live events")
+		}
 	}
 	if err == nil && ctx.Err() == nil { // started anew, since what suits years of events at once does not suit live ones
 		err = standalone.Run(ctx, config, func(ctx context.Context, s *standalone.System) error {

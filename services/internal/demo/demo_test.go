@@ -232,7 +232,7 @@ func TestStoreThatIsNotEmpty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	const loaded = "INSERT INTO prevention.areas (batch, lsoa) VALUES (1, 'E01000001')"
 	rows := func() (n uint64) {
 		t.Helper()
