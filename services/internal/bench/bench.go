@@ -283,8 +283,12 @@ func (r *run) season(ctx context.Context) error {
 
 // rollup measures the first publication of the season, which reads every event and writes every cell, and the plainest
 // exact count of the same people on the same parts, of which the second of two is taken. The engine starts anew in between:
-// memory that it still holds from the count would hide what the roll-up takes.
+// memory that it still holds from the count would hide what the roll-up takes. What the collector left is not merged
+// meanwhile, so that both read the same parts and neither pays for it.
 func (r *run) rollup(ctx context.Context) error {
+	if err := r.merges(ctx, "STOP"); err != nil {
+		return err
+	}
 	var uniq time.Duration
 	for range 2 {
 		started := time.Now()
@@ -300,6 +304,9 @@ func (r *run) rollup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.merges(ctx, "STOP"); err != nil {
+		return err
+	}
 	if r.aggregator, err = rollup.New(rollup.Config{ClickHouse: r.conn, Programmes: r.set, Threads: 2, Log: r.Log}); err != nil {
 		return err
 	}
@@ -312,5 +319,15 @@ func (r *run) rollup(ctx context.Context) error {
 	r.result.RollupS = time.Since(started).Seconds()
 	r.result.RollupOfUniq = r.result.RollupS / uniq.Seconds()
 	r.result.RollupPeakMB = peak()
+	return r.merges(ctx, "START")
+}
+
+// merges has the engine begin no merge of what collectors write, or begin them again.
+func (r *run) merges(ctx context.Context, verb string) error {
+	for _, table := range []string{"events", "records", "links", "handled"} {
+		if err := r.conn.Exec(ctx, "SYSTEM "+verb+" MERGES prevention."+table); err != nil {
+			return err
+		}
+	}
 	return nil
 }
