@@ -361,6 +361,40 @@ func TestASequenceThatIsNotHandledHoldsBackWhatFollows(t *testing.T) {
 	b.audit(a)
 }
 
+// Sequences are looked through in stretches: a gap is found in each, between two, where a stretch is missing, and where
+// sequences came twice.
+func TestAGapIsFoundWhereverItIs(t *testing.T) {
+	b := newBench(t)
+	flu, _ := b.set.Get("flu-65")
+	b.set = programme.NewSet(b.set.Edition, flu)
+	const stretch = 65_536
+	for _, c := range []struct {
+		upTo    uint64
+		missing string // condition
+		want    uint64
+	}{
+		{3*stretch + 100, "0", 3*stretch + 100}, {3 * stretch, "0", 3 * stretch}, {5, "0", 5}, {3 * stretch, "1", 0},
+		{3 * stretch, "number = 1", 0}, {3 * stretch, "number = 65536", stretch - 1}, {3 * stretch, "number = 65537", stretch},
+		{3 * stretch, "number = 131073", 2 * stretch}, {3*stretch + 7, "number = 196615", 3*stretch + 6},
+		{3 * stretch, "number > 65536 AND number <= 131072", stretch}, {3 * stretch, "number > 70000 AND number <= 131072", 70_000},
+		{3 * stretch, "number <= 65536", 0}, {3 * stretch, "number IN (70000, 140000)", 69_999},
+	} {
+		b.empty()
+		for range 2 {
+			b.exec("INSERT INTO prevention.handled (stream, sequence, outcome) SELECT ?, number, 'stored' FROM numbers(1, ?) WHERE NOT ("+c.missing+")", b.stream, c.upTo)
+		}
+		if got := b.tick(b.aggregator(nil)).At.Sequence; got != c.want {
+			t.Errorf("%d, missing where %s: handled up to %d, want %d", c.upTo, c.missing, got, c.want)
+		}
+		if c.want > 0 { // from there on, nothing is found twice
+			b.exec("INSERT INTO prevention.handled (stream, sequence, outcome) VALUES (?, ?, 'stored')", b.stream, c.want+1)
+			if got := b.tick(b.aggregator(nil)).At.Sequence; got <= c.want {
+				t.Errorf("%d, missing where %s: handled up to %d, want more than %d", c.upTo, c.missing, got, c.want)
+			}
+		}
+	}
+}
+
 func TestUntouchedSlicesKeepTheirSnapshot(t *testing.T) {
 	b := newBench(t)
 	c := cases.Case{Title: "two places", Programme: "flu-65", Events: []cases.Event{
