@@ -282,9 +282,9 @@ func (r *run) season(ctx context.Context) error {
 }
 
 // rollup measures the first publication of the season, which reads every event and writes every cell, and the plainest
-// exact count of the same people on the same parts, of which the second of two is taken. The engine starts anew in between:
-// memory that it still holds from the count would hide what the roll-up takes. What the collector left is not merged
-// meanwhile, so that both read the same parts and neither pays for it.
+// exact count of the same people on the same parts. Of both, the second of two is taken: neither pays for what the engine
+// reads first. What the collector left is not merged meanwhile. Memory is that of the first roll-up, on an engine that has
+// just started: what it still holds from a count would hide what the roll-up takes.
 func (r *run) rollup(ctx context.Context) error {
 	if err := r.merges(ctx, "STOP"); err != nil {
 		return err
@@ -307,19 +307,33 @@ func (r *run) rollup(ctx context.Context) error {
 	if err := r.merges(ctx, "STOP"); err != nil {
 		return err
 	}
-	if r.aggregator, err = rollup.New(rollup.Config{ClickHouse: r.conn, Programmes: r.set, Threads: 2, Log: r.Log}); err != nil {
-		return err
-	}
 	debug.FreeOSMemory()
 	peak := watchMemory()
-	started := time.Now()
-	if _, err := r.aggregator.Tick(ctx); err != nil {
+	if _, err := r.publishSeason(ctx); err != nil {
 		return err
 	}
-	r.result.RollupS = time.Since(started).Seconds()
-	r.result.RollupOfUniq = r.result.RollupS / uniq.Seconds()
 	r.result.RollupPeakMB = peak()
+	for _, table := range []string{"uptake_months", "eligible_cells", "published"} {
+		if err := r.conn.Exec(ctx, "TRUNCATE TABLE prevention."+table); err != nil {
+			return err
+		}
+	}
+	took, err := r.publishSeason(ctx)
+	if err != nil {
+		return err
+	}
+	r.result.RollupS, r.result.RollupOfUniq = took.Seconds(), took.Seconds()/uniq.Seconds()
 	return r.merges(ctx, "START")
+}
+
+// publishSeason has a new aggregator publish all there is, and says how long that took.
+func (r *run) publishSeason(ctx context.Context) (took time.Duration, err error) {
+	if r.aggregator, err = rollup.New(rollup.Config{ClickHouse: r.conn, Programmes: r.set, Threads: 2, Log: r.Log}); err != nil {
+		return 0, err
+	}
+	started := time.Now()
+	_, err = r.aggregator.Tick(ctx)
+	return time.Since(started), err
 }
 
 // merges has the engine begin no merge of what collectors write, or begin them again.
