@@ -33,7 +33,8 @@ type Result struct {
 	PipelineOfBound float64 `json:"pipeline_of_bound,omitempty"` // c / (1 / (1/a + 1/b))
 	RollupS         float64 `json:"rollup_s,omitempty"`          // (d) a season counted from its events and published
 	RollupOfUniq    float64 `json:"rollup_of_uniq,omitempty"`    // d / uniqExact(person) with FINAL over the same rows
-	RollupPeakMB    float64 `json:"rollup_peak_mb,omitempty"`    // memory that d takes in both processes, above what they had
+	RollupFirstS    float64 `json:"rollup_first_s,omitempty"`    // d on an engine that has just started
+	RollupPeakMB    float64 `json:"rollup_peak_mb,omitempty"`    // memory that this takes in both processes, above what they had
 	FreshnessP50S   float64 `json:"freshness_p50_s,omitempty"`   // (e) from publish to published number
 	FreshnessP99S   float64 `json:"freshness_p99_s,omitempty"`
 	SeasonEvents    int     `json:"season_events,omitempty"`
@@ -309,17 +310,17 @@ func (r *run) rollup(ctx context.Context) error {
 	}
 	debug.FreeOSMemory()
 	peak := watchMemory()
-	if _, err := r.publishSeason(ctx); err != nil {
+	took, err := r.publishSeason(ctx)
+	if err != nil {
 		return err
 	}
-	r.result.RollupPeakMB = peak()
+	r.result.RollupFirstS, r.result.RollupPeakMB = took.Seconds(), peak()
 	for _, table := range []string{"uptake_months", "eligible_cells", "published"} {
 		if err := r.conn.Exec(ctx, "TRUNCATE TABLE prevention."+table); err != nil {
 			return err
 		}
 	}
-	took, err := r.publishSeason(ctx)
-	if err != nil {
+	if took, err = r.publishSeason(ctx); err != nil {
 		return err
 	}
 	r.result.RollupS, r.result.RollupOfUniq = took.Seconds(), took.Seconds()/uniq.Seconds()
