@@ -88,7 +88,8 @@ func (c *Collector) newestHandled(ctx context.Context) (p position, err error) {
 }
 
 // compare says, once, that the stream is older than what ClickHouse has handled: a NATS that was restored from a backup, or
-// came back from a power cut without its last messages. That stays true of it when it has caught up.
+// came back from a power cut without its last messages. That stays true of it when it has caught up, until the
+// collector is started again.
 func (c *Collector) compare(info *jetstream.StreamInfo, newest position) {
 	created := uint64(info.Created.UnixNano())
 	older := created < newest.stream || created == newest.stream && info.State.LastSeq < newest.sequence
@@ -174,8 +175,7 @@ const chunk = 1_000_000
 
 func (l *ledger) balance(ctx context.Context, st jetstream.Stream, info *jetstream.StreamInfo) (balance, error) {
 	if created := uint64(info.Created.UnixNano()); created != l.stream {
-		first := max(info.Config.FirstSeq, 1)
-		*l = ledger{conn: l.conn, lostAfter: l.lostAfter, now: l.now, stream: created, complete: first - 1}
+		*l = ledger{conn: l.conn, lostAfter: l.lostAfter, now: l.now, stream: created}
 	}
 	missing, err := l.gaps(ctx, info.State.LastSeq)
 	if err != nil {

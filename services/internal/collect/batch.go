@@ -129,27 +129,40 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 	refused := make(map[position]error)
 	// The larger pieces come first: while no more than a few rows are bad, some piece is stored before many rows have
 	// been refused alone, and a fault of the whole table shows as nothing being stored at all.
-	pieces := cut(rows, maxPartitions)
+	type piece struct {
+		rows    []Row
+		refused bool // with others
+		since   uint64
+	}
+	var pieces []piece
+	for _, rows := range cut(rows, maxPartitions) {
+		pieces = append(pieces, piece{rows: rows})
+	}
 	for len(pieces) > 0 {
-		piece := pieces[0]
+		p := pieces[0]
 		pieces = pieces[1:]
-		err := b.retry(ctx, "insert events", func() error { return b.judged(b.insertOnce(ctx, piece)) })
-		switch {
-		case err == nil:
+		err := b.retry(ctx, "insert events", func() error { return b.judged(b.insertOnce(ctx, p.rows)) })
+		if err == nil {
 			b.suspects.somethingStored()
-			for i := range piece {
-				b.stored[piece[i].Programme]++
+			for i := range p.rows {
+				b.stored[p.rows[i].Programme]++
 			}
-		case ctx.Err() != nil || store.Judge(err) != store.Reject:
+			continue
+		}
+		if ctx.Err() != nil || store.Judge(err) != store.Reject {
 			return err
-		case len(piece) > 1:
-			pieces = append(pieces, piece[:len(piece)/2], piece[len(piece)/2:])
-		default:
-			message := position{piece[0].Stream, piece[0].Sequence}
-			refused[message] = err
-			if known := b.suspects.add(message); len(b.stored) == 0 && known >= someRows {
-				return fmt.Errorf("%w: %w", ErrEverythingRefused, err)
-			}
+		}
+		if !p.refused {
+			p.refused, p.since = true, b.suspects.now()
+		}
+		if half := len(p.rows) / 2; half > 0 {
+			pieces = append(pieces, piece{p.rows[:half], true, p.since}, piece{p.rows[half:], true, p.since})
+			continue
+		}
+		message := position{p.rows[0].Stream, p.rows[0].Sequence}
+		refused[message] = err
+		if known := b.suspects.add(message, p.since); len(b.stored) == 0 && known >= someRows {
+			return fmt.Errorf("%w: %w", ErrEverythingRefused, err)
 		}
 	}
 	for i := range b.messages {
@@ -326,8 +339,8 @@ func (b *batch) remove(ctx context.Context) error {
 	return b.checkpoint(Removed)
 }
 
-// acknowledge tells JetStream that every message is done with, but for suspects, which come again. An acknowledgement that is lost only means that the
-// message comes again.
+// acknowledge tells JetStream that every message is done with, but for suspects, which come again. An acknowledgement that
+// is lost only means that the message comes again.
 func (b *batch) acknowledge(ctx context.Context) {
 	b.quiet()
 	for i := range b.messages {

@@ -11,7 +11,7 @@ const someRows = 16
 type suspects struct {
 	mu     sync.Mutex
 	stored uint64              // how often rows were stored
-	since  map[position]uint64 // stored, when the message was first refused
+	since  map[position]uint64 // stored, when the message was first refused, alone or among others
 }
 
 // somethingStored clears the table for now.
@@ -21,15 +21,22 @@ func (s *suspects) somethingStored() {
 	s.stored++
 }
 
-// add suspects a message. It returns how many were refused since a row was stored.
-func (s *suspects) add(message position) int {
+// now is how often rows were stored so far.
+func (s *suspects) now() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stored
+}
+
+// add suspects a message that was refused at a certain now, first. It returns how many were refused since a row was stored.
+func (s *suspects) add(message position, now uint64) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, again := s.since[message]; !again {
 		if s.since == nil || len(s.since) > 1000 { // others may have had those that did not come back
 			s.since = make(map[position]uint64)
 		}
-		s.since[message] = s.stored
+		s.since[message] = now
 	}
 	return s.count()
 }
