@@ -37,7 +37,8 @@ COMMENT 'Changes of the number of covered people, day by day, in the smallest ce
 CREATE TABLE IF NOT EXISTS prevention.uptake_cells
 (
     programme String, season String, place String, system String, level Enum8('neighbourhood' = 1), code String, quintile UInt8,
-    day Date32, id UInt128, newly UInt32, lapsed UInt32, moved_in UInt32, moved_out UInt32
+    day Date32, id UInt128, newly UInt32, lapsed UInt32, moved_in UInt32, moved_out UInt32,
+    CONSTRAINT moved_to_uptake_months CHECK 0
 )
 ENGINE = MergeTree ORDER BY tuple();
 

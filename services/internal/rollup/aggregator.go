@@ -11,7 +11,7 @@
 // their counts at both positions, and writes the new value of every cell they counted in at any position between,
 // under an id that is made from the new position. Nothing of this is visible until one insert into
 // prevention.published names the new id for all slices concerned. So a crash at any point leaves only rows that
-// nobody reads or that are rewritten alike; two aggregators write the same rows or rows of different ids, each true
+// nobody reads or that are rewritten alike; two aggregators write the same counts or rows of different ids, each true
 // at its id; and an older run never replaces a newer one, since the greatest id is the one in force. A step adds to what
 // is published at the position it began at, and gives up if that has moved on.
 //
@@ -55,8 +55,8 @@ type Config struct {
 	// Backlog is the number of new messages from which on everybody is read instead of only the people concerned.
 	// Default 50,000.
 	Backlog uint64
-	// Patience is how long a backlog that still grows may wait, so that a bulk load is not counted over and over.
-	// Default 15 s.
+	// Patience is how long a backlog may wait while it grows, so that a bulk load is not counted over and over: it is
+	// complete when it has stood still for five seconds. Default 15 s.
 	Patience time.Duration
 	// AuditEvery is the time between two audits. Default one hour; negative: none.
 	AuditEvery time.Duration

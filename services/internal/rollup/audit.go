@@ -128,7 +128,7 @@ func (a *Aggregator) compact(ctx context.Context, programme string, extents map[
 		}
 	}
 	needed := counted.cells()
-	if kept < 2*needed+10_000 {
+	if kept < 2*needed+10_000 || oldest.Cmp(at.id) == 0 { // below a base that is there already, nothing more can go
 		return nil
 	}
 	rows := []publication{}

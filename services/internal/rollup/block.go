@@ -118,9 +118,8 @@ const (
 // maxSeasons is how many seasons, and so partitions, one insert may touch: ClickHouse refuses more than 100.
 const maxSeasons = 50
 
-// inserting has ClickHouse take the blocks of an insert as one, write the rows as they come, since no two are of the same
-// cell and id, and confirm only then (see store.Insert).
-var inserting = clickhouse.Settings{"min_insert_block_size_rows": insertCells, "max_insert_threads": 1, "optimize_on_insert": 0, "async_insert": 0}
+// inserting has ClickHouse take the blocks of an insert as one and confirm only when it is written (see store.Insert).
+var inserting = clickhouse.Settings{"min_insert_block_size_rows": insertCells, "max_insert_threads": 1, "async_insert": 0}
 
 // insert writes cells of a programme under an id, in one insert. each calls add for every cell; it is best to do so in the
 // order of the table.

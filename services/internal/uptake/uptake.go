@@ -33,7 +33,7 @@ type Group struct {
 // Kind says what changed about a person's cover.
 type Kind uint8
 
-// The kinds, in the order of the columns of prevention.uptake_months.
+// The kinds.
 const (
 	Newly  Kind = iota // covered, and not covered the day before
 	Lapsed             // no longer covered; the day is the first one not covered
