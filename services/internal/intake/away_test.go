@@ -89,25 +89,28 @@ func TestNoStream(t *testing.T) {
 	}
 }
 
-func TestFullStream(t *testing.T) {
-	d := open(t, nil)
-	events, err := d.js.Stream(t.Context(), stream.Events)
+// holds sets how many bytes of events there is room for.
+func (d *door) holds(bytes int64) {
+	d.t.Helper()
+	events, err := d.js.Stream(d.t.Context(), stream.Events)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	config := events.CachedInfo().Config
-	config.MaxBytes = 20_000
-	if _, err := d.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
+	config.MaxBytes = bytes
+	if _, err := d.js.UpdateStream(d.t.Context(), config); err != nil {
+		d.t.Fatal(err)
 	}
+}
+
+func TestFullStream(t *testing.T) {
+	d := open(t, nil)
+	d.holds(20_000)
 	a := d.send(http.StatusServiceUnavailable, request{path: "/v1/events", media: lines, body: many(0, 100)})
 	if !strings.HasSuffix(a.Type, ":full") || a.header.Get("Retry-After") != "60" || a.Results != nil {
 		t.Errorf("%s", a.text)
 	}
-	config.MaxBytes = 1 << 30
-	if _, err := d.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	d.holds(1 << 30)
 	if a := d.send(http.StatusAccepted, request{path: "/v1/events", media: lines, body: many(0, 100)}); a.Accepted+a.Duplicates != 100 {
 		t.Errorf("%.300s", a.text)
 	}
@@ -119,15 +122,7 @@ func TestFullStream(t *testing.T) {
 // A transaction that the store takes half of is answered with 503; sent again, all of it is stored once.
 func TestTransactionCutMidway(t *testing.T) {
 	d := open(t, nil)
-	events, err := d.js.Stream(t.Context(), stream.Events)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := events.CachedInfo().Config
-	config.MaxBytes = 20_000
-	if _, err := d.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	d.holds(20_000)
 	var entries []string
 	for i := range 100 {
 		entries = append(entries, `{"resource":`+immunization(fmt.Sprint("t-", i), anna, "1950-04-01")+`,"request":{"method":"POST","url":"Immunization"}}`)
@@ -137,10 +132,7 @@ func TestTransactionCutMidway(t *testing.T) {
 	if n := d.stored(); n == 0 || n >= 100 || a.header.Get("Retry-After") == "" || strings.Contains(a.text, "accepted") {
 		t.Errorf("%d are stored: %s", n, a.text)
 	}
-	config.MaxBytes = 1 << 30
-	if _, err := d.js.UpdateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	d.holds(1 << 30)
 	if a := d.send(http.StatusAccepted, q); d.stored() != 100 {
 		t.Errorf("%d are stored: %.300s", d.stored(), a.text)
 	}
