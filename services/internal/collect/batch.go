@@ -21,7 +21,9 @@ import (
 type batch struct {
 	*Collector
 	messages []Message
+	began    time.Time
 	stored   map[string]int // rows in prevention.events, by programme
+	again    time.Duration  // until its suspects come again
 	quiet    func()         // ends the signs of life
 }
 
@@ -30,7 +32,7 @@ func (c *Collector) newBatch(fetched []jetstream.Msg) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{Collector: c, messages: messages, stored: make(map[string]int)}
+	b := &batch{Collector: c, messages: messages, began: time.Now(), stored: make(map[string]int)}
 	b.stayAlive()
 	return b, nil
 }
@@ -165,6 +167,7 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 			return fmt.Errorf("%w: %w", ErrEverythingRefused, err)
 		}
 	}
+	b.again = b.comeAgain(time.Since(b.began))
 	for i := range b.messages {
 		m := &b.messages[i]
 		message := position{m.Stream, m.Sequence}
@@ -174,10 +177,16 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 			m.reject(err)
 		default:
 			m.Suspect = true
-			b.Logger.Warn("ClickHouse refuses a row and has stored none since: it comes again", "sequence", m.Sequence, "in", b.RetryMost, "error", reason(err))
+			b.Logger.Warn("ClickHouse refuses a row and has stored none since: it comes again", "sequence", m.Sequence, "in", b.again, "error", reason(err))
 		}
 	}
 	return nil
+}
+
+// comeAgain is how long suspects of a batch that took that long are left alone. What comes again goes before what nobody has
+// read: were it all that there is time for, the row that tells would never be reached. This way it takes half of the time at most.
+func (c *Collector) comeAgain(took time.Duration) time.Duration {
+	return max(c.RetryMost, min(2*someRows*took, c.ackWait()))
 }
 
 func (b *batch) insertOnce(ctx context.Context, rows []Row) error {
@@ -346,7 +355,7 @@ func (b *batch) acknowledge(ctx context.Context) {
 	for i := range b.messages {
 		switch m := &b.messages[i]; {
 		case m.Suspect:
-			_ = m.Msg.NakWithDelay(b.RetryMost)
+			_ = m.Msg.NakWithDelay(b.again)
 		case m.Rejection != nil:
 			_ = m.Msg.TermWithReason(string(m.Rejection.Reason))
 		default:

@@ -174,3 +174,16 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// However slow ClickHouse is: as many suspects as there can be take no more than half of the time.
+func TestSuspectsLeaveTimeForOthers(t *testing.T) {
+	c := &Collector{Config: Config{}.withDefaults()}
+	for _, took := range []time.Duration{time.Millisecond, 400 * time.Millisecond, 1800 * time.Millisecond} {
+		if again := c.comeAgain(took); again < c.RetryMost || again < 2*(someRows-1)*took {
+			t.Errorf("batches of %v come again in %v", took, again)
+		}
+	}
+	if again := c.comeAgain(time.Hour); again != c.ackWait() { // ClickHouse was away meanwhile
+		t.Errorf("after an hour they come again in %v", again)
+	}
+}
