@@ -66,6 +66,10 @@ nothing had changed (N s)
 	if _, err := load(); err == nil || !strings.HasPrefix(err.Error(), "usage:") {
 		t.Errorf("without files: %v", err)
 	}
+	env.ProgrammeFile = write(t, "programmes.yaml", "imd: 2025\nprogrammes: flu\n")
+	if _, err := load(places); err == nil || err.Error() != env.ProgrammeFile+":2: programmes: must be a list of at least one" {
+		t.Errorf("with a wrong programme file: %v", err)
+	}
 }
 
 // squeeze makes the widths of columns irrelevant, which the times have a part in.
