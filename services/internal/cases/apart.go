@@ -3,33 +3,47 @@ package cases
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"gapwatch/services/internal/programme"
 )
 
-// Apart is the case with a programme, people and records of its own, so that many cases can share a store. name tells it
-// from others; the programme is that of the case under another id.
-func (c *Case) Apart(set *programme.Set, name string) (Case, *programme.Programme, error) {
-	p, ok := set.Get(c.Programme)
-	if !ok {
-		return Case{}, nil, fmt.Errorf("%s: %s: no programme %q", c.File, c.Title, c.Programme)
+// Apart is the case with programmes, people and records of its own, so that many cases can share a store. name tells it
+// from others; the programmes are those of the case under other ids.
+func (c *Case) Apart(set *programme.Set, name string) (Case, []*programme.Programme, error) {
+	var programmes []*programme.Programme
+	for _, id := range c.Programmes() {
+		p, ok := set.Get(id)
+		if !ok {
+			return Case{}, nil, fmt.Errorf("%s: %s: no programme %q", c.File, c.Title, id)
+		}
+		own := *p
+		own.ID += "-" + name
+		programmes = append(programmes, &own)
 	}
-	own := *p
-	own.ID += "-" + name
+	named := func(s string, as string) string {
+		if s == "" {
+			return ""
+		}
+		return as
+	}
 	apart := *c
 	apart.Title += " (" + name + ")"
-	apart.Programme = own.ID
-	apart.Events = nil
-	for _, e := range c.Events {
-		e.Record, e.Person = name+" "+e.Record, name+" "+e.Person
-		if e.Also != "" {
-			e.Also = name + " " + e.Also
-		}
-		apart.Events = append(apart.Events, e)
+	apart.Programme += "-" + name
+	apart.Events = slices.Clone(c.Events)
+	for i := range apart.Events {
+		e := &apart.Events[i]
+		e.Record, e.Person, e.Also = name+" "+e.Record, name+" "+e.Person, named(e.Also, name+" "+e.Also)
+		e.Programme = named(e.Programme, e.Programme+"-"+name)
 	}
-	return apart, &own, nil
+	apart.Counts = slices.Clone(c.Counts)
+	for i := range apart.Counts {
+		n := &apart.Counts[i]
+		n.Programme = named(n.Programme, n.Programme+"-"+name)
+	}
+	return apart, programmes, nil
 }
 
 // Insert puts the look-ups of the country into a migrated store, as loads with this number. Errors are the driver's.

@@ -32,9 +32,9 @@ type Case struct {
 
 // Event is an event as an analyst writes it; schemas/cases/README.md explains the fields.
 type Event struct {
-	Record, From, Made, Person, Key, Also, On, Area, Status, Cohort, Ethnicity, Practice string
-	Dose                                                                                 uint8
-	Correction                                                                           bool
+	Programme, Record, From, Made, Person, Key, Also, On, Area, Status, Cohort, Ethnicity, Practice string
+	Dose                                                                                            uint8
+	Correction                                                                                      bool
 }
 
 // Eligible is a number of eligible people from a day on.
@@ -45,13 +45,13 @@ type Eligible struct {
 
 // Count is what is expected of a group of people on a day; what is nil is not checked.
 type Count struct {
-	On, Season, Place, Neighbourhood, System, PCN, Ethnicity string
-	Quintile                                                 *uint8
-	PlaceFifth                                               *uint8 `yaml:"place_fifth"`
-	SystemFifth                                              *uint8 `yaml:"system_fifth"`
-	Covered, Newly, Lapsed, Eligible                         *int64
-	MovedIn                                                  *int64 `yaml:"moved_in"`
-	MovedOut                                                 *int64 `yaml:"moved_out"`
+	Programme, On, Season, Place, Neighbourhood, System, PCN, Ethnicity string
+	Quintile                                                            *uint8
+	PlaceFifth                                                          *uint8 `yaml:"place_fifth"`
+	SystemFifth                                                         *uint8 `yaml:"system_fifth"`
+	Covered, Newly, Lapsed, Eligible                                    *int64
+	MovedIn                                                             *int64 `yaml:"moved_in"`
+	MovedOut                                                            *int64 `yaml:"moved_out"`
 }
 
 // Country is the little geography that the cases are set in.
@@ -126,9 +126,9 @@ func Pseudonym(name string) event.Pseudonym {
 // Message is an event as a sender would publish it.
 func (c *Case) Message(country *Country, set *programme.Set, i int) (subject, id string, payload []byte, err error) {
 	e := c.Events[i]
-	p, ok := set.Get(c.Programme)
+	p, ok := set.Get(or(e.Programme, c.Programme))
 	if !ok {
-		return "", "", nil, fmt.Errorf("%s: no programme %q", c.Title, c.Programme)
+		return "", "", nil, fmt.Errorf("%s: no programme %q", c.Title, or(e.Programme, c.Programme))
 	}
 	day, err := calendar.Parse(e.On)
 	if err != nil {
@@ -172,6 +172,23 @@ func or(s, otherwise string) string {
 	return s
 }
 
+// Programmes are those that the case is about: its own, and those that its events and counts name.
+func (c *Case) Programmes() []string {
+	ids := []string{c.Programme}
+	add := func(id string) {
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for i := range c.Events {
+		add(c.Events[i].Programme)
+	}
+	for i := range c.Counts {
+		add(c.Counts[i].Programme)
+	}
+	return ids
+}
+
 // Orders are the orders in which the events of a case are sent: as written, backwards, and rotated.
 func (c *Case) Orders() [][]int {
 	written := make([]int, len(c.Events))
@@ -193,12 +210,15 @@ type Counts struct {
 	Covered, Newly, Lapsed, MovedIn, MovedOut, Eligible int64
 }
 
-// Check compares the counts of a case with what was counted. ask answers for a group and day; level is neighbourhood,
-// pcn, ethnicity, place fifth or system fifth.
-func (c *Case) Check(set *programme.Set, ask func(level string, season string, day calendar.Day, want Count) Counts) error {
+// Check compares the counts of a case with what was counted. ask answers for a group of a programme and a day; level is
+// neighbourhood, pcn, ethnicity, place fifth or system fifth.
+func (c *Case) Check(set *programme.Set, ask func(programme, level, season string, day calendar.Day, want Count) Counts) error {
 	var wrong []string
-	p, _ := set.Get(c.Programme)
 	for _, want := range c.Counts {
+		p, ok := set.Get(or(want.Programme, c.Programme))
+		if !ok {
+			return fmt.Errorf("%s: %s: no programme %q", c.File, c.Title, or(want.Programme, c.Programme))
+		}
 		day, err := calendar.Parse(want.On)
 		if err != nil {
 			return err
@@ -222,7 +242,7 @@ func (c *Case) Check(set *programme.Set, ask func(level string, season string, d
 		case want.SystemFifth != nil:
 			level = "system fifth"
 		}
-		got := ask(level, season, day, want)
+		got := ask(p.ID, level, season, day, want)
 		for _, n := range []struct {
 			name string
 			want *int64
@@ -242,7 +262,7 @@ func (c *Case) Check(set *programme.Set, ask func(level string, season string, d
 
 func (w Count) group() string {
 	var b strings.Builder
-	for _, f := range [][2]string{{"season", w.Season}, {"place", w.Place}, {"neighbourhood", w.Neighbourhood}, {"system", w.System}, {"pcn", w.PCN}, {"ethnicity", w.Ethnicity}} {
+	for _, f := range [][2]string{{"programme", w.Programme}, {"season", w.Season}, {"place", w.Place}, {"neighbourhood", w.Neighbourhood}, {"system", w.System}, {"pcn", w.PCN}, {"ethnicity", w.Ethnicity}} {
 		if f[1] != "" {
 			fmt.Fprintf(&b, "%s=%s ", f[0], f[1])
 		}

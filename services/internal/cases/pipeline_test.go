@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { enginetest.Main(m) }
 
 // TestCasesThroughThePipeline sends every case through NATS, collector, ClickHouse and aggregator: in the order written
-// event by event, backwards and rotated in one go. Each case in each order has a programme and people of its own, so that
+// event by event, backwards and rotated in one go. Each case in each order has programmes and people of its own, so that
 // all of them share one stream and one store.
 func TestCasesThroughThePipeline(t *testing.T) {
 	all, country, set := read(t)
@@ -37,11 +37,11 @@ func TestCasesThroughThePipeline(t *testing.T) {
 	var programmes []*programme.Programme
 	for i := range all {
 		for j, order := range all[i].Orders() {
-			apart, p, err := all[i].Apart(set, fmt.Sprintf("c%d-%d", i, j))
+			apart, own, err := all[i].Apart(set, fmt.Sprintf("c%d-%d", i, j))
 			if err != nil {
 				t.Fatal(err)
 			}
-			programmes, everything = append(programmes, p), append(everything, apart)
+			programmes, everything = append(programmes, own...), append(everything, apart)
 			if j == 0 {
 				stepwise = append(stepwise, play{apart, order})
 			} else {
@@ -74,7 +74,7 @@ func TestCasesThroughThePipeline(t *testing.T) {
 
 	for i := range everything {
 		c := &everything[i]
-		if err := c.Check(p.set, p.ask(c.Programme)); err != nil {
+		if err := c.Check(p.set, p.ask(c)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -179,7 +179,18 @@ func (p *pipeline) count() rollup.Result {
 }
 
 // ask answers a case's questions from what is published.
-func (p *pipeline) ask(programme string) func(level, season string, day calendar.Day, want cases.Count) cases.Counts {
+func (p *pipeline) ask(c *cases.Case) func(programme, level, season string, day calendar.Day, want cases.Count) cases.Counts {
+	p.t.Helper()
+	published := map[string]func(level, season string, day calendar.Day, want cases.Count) cases.Counts{}
+	for _, id := range c.Programmes() {
+		published[id] = p.published(id)
+	}
+	return func(programme, level, season string, day calendar.Day, want cases.Count) cases.Counts {
+		return published[programme](level, season, day, want)
+	}
+}
+
+func (p *pipeline) published(programme string) func(level, season string, day calendar.Day, want cases.Count) cases.Counts {
 	p.t.Helper()
 	cells := map[rollup.Cell]rollup.Counts{}
 	if err := rollup.ReadCells(p.t.Context(), p.clickhouse, programme, func(c rollup.Cell, n rollup.Counts) error {

@@ -41,8 +41,8 @@ func TestCountingRules(t *testing.T) {
 				people[country.Areas[e.Area].LSOA] += uint64(e.People)
 			}
 			fifths := area.NewFifths(country.Index(), people)
-			if err := c.Check(set, func(level, season string, day calendar.Day, want cases.Count) cases.Counts {
-				return answer(changes, country.Index(), fifths, level, season, day, want, want.Eligible)
+			if err := c.Check(set, func(programme, level, season string, day calendar.Day, want cases.Count) cases.Counts {
+				return answer(changes[programme], country.Index(), fifths, level, season, day, want, want.Eligible)
 			}); err != nil {
 				t.Errorf("order %v: %v", order, err)
 			}
@@ -50,8 +50,8 @@ func TestCountingRules(t *testing.T) {
 	}
 }
 
-// count sends the events of a case through the decoder to the counting rules.
-func count(t *testing.T, c *cases.Case, country *cases.Country, set *programme.Set, order []int) []uptake.Change {
+// count sends the events of a case through the decoder to the counting rules, each programme for itself.
+func count(t *testing.T, c *cases.Case, country *cases.Country, set *programme.Set, order []int) map[string][]uptake.Change {
 	t.Helper()
 	ix := country.Index()
 	decoder := event.Decoder{Programmes: set, Now: func() time.Time { return time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC) }}
@@ -72,7 +72,8 @@ func count(t *testing.T, c *cases.Case, country *cases.Country, set *programme.S
 		}
 	}
 	type held struct {
-		who event.Pseudonym
+		programme string
+		who       event.Pseudonym
 		uptake.Record
 	}
 	newest := map[event.RecordID]held{}
@@ -82,19 +83,23 @@ func count(t *testing.T, c *cases.Case, country *cases.Country, set *programme.S
 			who = previous
 		}
 		if last, ok := newest[e.RecordID]; !ok || last.Version.Less(e.Version) {
-			newest[e.RecordID] = held{who, uptake.Record{ID: e.RecordID, Version: e.Version, Status: e.Status, Day: e.Day, Dose: e.Dose,
+			newest[e.RecordID] = held{e.Programme, who, uptake.Record{ID: e.RecordID, Version: e.Version, Status: e.Status, Day: e.Day, Dose: e.Dose,
 				Cohort: e.Season, LSOA: e.LSOA, Ethnicity: e.Ethnicity, Practice: e.Practice}}
 		}
 	}
-	people := map[event.Pseudonym][]uptake.Record{}
-	for _, h := range newest {
-		people[h.who] = append(people[h.who], h.Record)
-	}
-	p, _ := set.Get(c.Programme)
-	var changes []uptake.Change
-	for _, records := range people {
-		slices.SortFunc(records, func(a, b uptake.Record) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-		changes = uptake.Changes(changes, p, records, func(lsoa string) bool { return lsoa != "" && ix.Find(lsoa) != area.Area{} })
+	changes := map[string][]uptake.Change{}
+	for _, id := range c.Programmes() {
+		people := map[event.Pseudonym][]uptake.Record{}
+		for _, h := range newest {
+			if h.programme == id {
+				people[h.who] = append(people[h.who], h.Record)
+			}
+		}
+		p, _ := set.Get(id)
+		for _, records := range people {
+			slices.SortFunc(records, func(a, b uptake.Record) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+			changes[id] = uptake.Changes(changes[id], p, records, func(lsoa string) bool { return lsoa != "" && ix.Find(lsoa) != area.Area{} })
+		}
 	}
 	return changes
 }
