@@ -309,6 +309,21 @@ func TestOneRowThatCannotBeStored(t *testing.T) {
 	}
 }
 
+// Bad rows do not make a fault of the table, however many they are beside one that is stored.
+func TestOneRowThatCanBeStoredAmongManyThatCannot(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK practice != 'B00001'")
+	events := r.samples(0, 40)
+	for i := range 39 {
+		events[i].Practice = "B00001"
+	}
+	r.publish(events...)
+	r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 1)
+	r.check("handled as dead letters", r.handled("dead letter"), 39)
+}
+
 func TestATableThatRefusesEverythingStopsTheCollector(t *testing.T) {
 	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
 	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK dose = 9")

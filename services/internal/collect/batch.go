@@ -128,14 +128,13 @@ func (b *batch) stamp(ctx context.Context) error {
 // store inserts the rows, for as long as it takes. Rows that ClickHouse refuses for good are found by halving what was
 // refused, and their messages are rejected, once it is sure that the fault is not the table's.
 func (b *batch) store(ctx context.Context, rows []Row) error {
-	refused := make(map[position]error)
-	// The larger pieces come first: while no more than a few rows are bad, some piece is stored before many rows have
-	// been refused alone, and a fault of the whole table shows as nothing being stored at all.
+	refused, since := make(map[position]error), make(map[position]uint64)
 	type piece struct {
 		rows    []Row
-		refused bool // with others
-		since   uint64
+		refused bool   // with others
+		since   uint64 // how often rows had been stored then
 	}
+	var last error
 	var pieces []piece
 	for _, rows := range cut(rows, maxPartitions) {
 		pieces = append(pieces, piece{rows: rows})
@@ -162,10 +161,11 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 			continue
 		}
 		message := position{p.rows[0].Stream, p.rows[0].Sequence}
-		refused[message] = err
-		if known := b.suspects.add(message, p.since); len(b.stored) == 0 && known >= someRows {
-			return fmt.Errorf("%w: %w", ErrEverythingRefused, err)
-		}
+		refused[message], since[message], last = err, p.since, err
+	}
+	// Not before every row of the batch was tried: one that is stored is enough to clear the table.
+	if known := b.suspects.add(since); known >= someRows && len(b.stored) == 0 && last != nil {
+		return fmt.Errorf("%w: %w", ErrEverythingRefused, last)
 	}
 	b.again = b.comeAgain(time.Since(b.began))
 	for i := range b.messages {

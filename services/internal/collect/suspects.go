@@ -28,15 +28,18 @@ func (s *suspects) now() uint64 {
 	return s.stored
 }
 
-// add suspects a message that was refused at a certain now, first. It returns how many were refused since a row was stored.
-func (s *suspects) add(message position, now uint64) int {
+// add suspects messages that were refused, each with its now when it was refused first. It returns how many were refused
+// since a row was stored.
+func (s *suspects) add(refused map[position]uint64) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, again := s.since[message]; !again {
-		if s.since == nil || len(s.since) > 1000 { // others may have had those that did not come back
-			s.since = make(map[position]uint64)
+	if s.since == nil || len(s.since) > 1000 { // others may have had those that did not come back
+		s.since = make(map[position]uint64)
+	}
+	for message, now := range refused {
+		if _, again := s.since[message]; !again {
+			s.since[message] = now
 		}
-		s.since[message] = now
 	}
 	return s.count()
 }
@@ -45,11 +48,12 @@ func (s *suspects) add(message position, now uint64) int {
 func (s *suspects) convict(message position) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	guilty := s.since[message] < s.stored
-	if guilty {
-		delete(s.since, message)
+	first, known := s.since[message]
+	if !known || first == s.stored {
+		return false
 	}
-	return guilty
+	delete(s.since, message)
+	return true
 }
 
 // open is how many messages were refused since a row was stored.
