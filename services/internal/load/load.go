@@ -162,12 +162,9 @@ func (p *Plan) check(ctx context.Context, path string, folder bool, o Options, p
 	return nil
 }
 
-// recognise is the kind of a file by its columns; empty if it is of no kind. A file that has most columns of a kind but
-// not all is a problem.
+// recognise is the kind of a file by its columns; empty if it is of no kind. A file of rows may have other columns, a
+// look-up's too; so rows come first. A file that has most columns of a kind but not all, or all of two, is a problem.
 func recognise(t *table) (Kind, error) {
-	if imd, links, practices := lookupsIn(lookupColumnsOf(t)); imd != "" || len(links) > 0 || practices {
-		return Lookup, nil
-	}
 	type guess struct {
 		kind    Kind
 		columns []string
@@ -184,10 +181,22 @@ func recognise(t *table) (Kind, error) {
 			}
 		}
 	}
-	best := slices.MinFunc(guesses, func(a, b guess) int { return cmp.Compare(len(a.missing), len(b.missing)) })
+	slices.SortStableFunc(guesses, func(a, b guess) int { return cmp.Compare(len(a.missing), len(b.missing)) })
+	best, second := guesses[0], guesses[1]
+	imd, links, practices := lookupsIn(lookupColumnsOf(t))
+	lookup := imd != "" || len(links) > 0 || practices
 	switch {
+	case len(second.missing) == 0:
+		return "", t.unreadable(1, fmt.Sprintf("is of two kinds by its columns, %s and %s: leave out those that only one of them has",
+			best.kind, second.kind))
 	case len(best.missing) == 0:
 		return best.kind, nil
+	case lookup && 3*len(best.missing) < len(best.columns): // with fewer it is a look-up that has a source or a from and to
+		return "", t.unreadable(1, fmt.Sprintf(
+			"is of kind %s by its columns and, but for %s, of kind %s: add what is missing, or leave out what the look-up does not need",
+			Lookup, strings.Join(best.missing, ", "), best.kind))
+	case lookup:
+		return Lookup, nil
 	case 2*len(best.missing) >= len(best.columns):
 		return "", nil
 	}

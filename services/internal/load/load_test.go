@@ -171,6 +171,59 @@ func TestEligibleInAnyOrderAndCaseOfColumns(t *testing.T) {
 	}
 }
 
+// A file of rows stays one whatever look-up its other columns hold: as a look-up it would replace a whole relation.
+func TestRowsWithTheColumnsOfALookUpAreNoLookUp(t *testing.T) {
+	const (
+		eligible      = "programme,season,lsoa,practice,ethnicity,valid_from,eligible"
+		history       = "programme,season,geography,day,quintile,covered,eligible"
+		interventions = "programme,geography,from,to,label"
+		flags         = "code,label,source,from,to"
+	)
+	for _, rows := range []struct{ header, row, parts string }{
+		{eligible, "flu-65,2024-25,E01000001,A81001,A,2024-10-03,12", "eligible flu-65/2024-25/2024-10-03 1"},
+		{history, "flu,2020,E92000001,2021-08-04,1,7,70", "history flu/2020/E92000001 1"},
+		{interventions, "flu-65,E06000001,2024-11-01,,Calls", "interventions flu-65 1"},
+		{flags, "E02000001,left behind,invented,2023-01-01,", "flags left behind\tinvented 1"},
+	} {
+		for _, lookup := range []struct{ header, row string }{
+			{"practice_code,pcn_code", "A81001,U10001"},
+			{"LSOA21CD,LAD24CD,LAD24NM", "E01000001,E06000001,Invented"},
+			{"lsoa21_code,imd_rank,imd_decile", "E01000001,1,1"},
+		} {
+			path := write(t, "rows.csv", lookup.header+","+rows.header+"\n"+lookup.row+","+rows.row+"\n")
+			if f := mustCheck(t, path).Files[0]; parts(f) != rows.parts {
+				t.Errorf("%s,%s: %s, want %s", lookup.header, rows.header, parts(f), rows.parts)
+			}
+		}
+	}
+	path := write(t, "eligible.csv", eligible+",pcn_code\nflu-65,2024-25,E01000001,A81001,A,2024-10-03,12,U10001\n")
+	if f := mustCheck(t, path).Files[0]; parts(f) != "eligible flu-65/2024-25/2024-10-03 1" {
+		t.Errorf("eligible people with their PCN: %s", parts(f))
+	}
+	path = write(t, "practices.csv", "practice,pcn,from,to,source\nA81001,U10001,2024-04-01,,invented\n")
+	if f := mustCheck(t, path).Files[0]; parts(f) != "practices  1" {
+		t.Errorf("practices with some columns that other files have too: %s", parts(f))
+	}
+}
+
+// In a folder too: a file that is skipped would be missed by nobody.
+func TestFilesThatMayBeOfTwoKindsAreRefused(t *testing.T) {
+	for header, want := range map[string]string{
+		"programme,season,lsoa,practice,ethnicity,valid_from,eligible,geography,day,quintile,covered": "is of two kinds by its columns, eligible and history: leave out those that only one of them has",
+		"programme,geography,from,to,label,code,source":                                               "is of two kinds by its columns, interventions and flags: leave out those that only one of them has",
+		"programme,season,lsoa,practice,pcn_code,valid_from,eligible":                                 "is of kind lookup by its columns and, but for ethnicity, of kind eligible: add what is missing, or leave out what the look-up does not need",
+		"programme,season,valid_from,eligible,lsoa,LSOA21CD,LAD24CD":                                  "is of kind lookup by its columns and, but for practice, ethnicity, of kind eligible: add what is missing, or leave out what the look-up does not need",
+		"code,label,from,to,LSOA21CD,LAD24CD":                                                         "is of kind lookup by its columns and, but for source, of kind flags: add what is missing, or leave out what the look-up does not need",
+	} {
+		path := write(t, "two.csv", header+"\n")
+		for _, named := range []string{path, filepath.Dir(path)} {
+			if _, err := check(t, named); err == nil || err.Error() != path+": row 1: "+want {
+				t.Errorf("%s:\ngot  %v\nwant %s", header, err, want)
+			}
+		}
+	}
+}
+
 func TestContentIsTheSameInAnyOrderOfRows(t *testing.T) {
 	const a, b = "flu-65,2024-25,E01000001,,,2024-10-03,12\n", "flu-65,2024-25,E01000002,,,2024-10-03,9\n"
 	digest := func(content string) string {
