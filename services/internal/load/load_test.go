@@ -240,6 +240,38 @@ func TestContentIsTheSameInAnyOrderOfRows(t *testing.T) {
 	}
 }
 
+// A look-up is the same in any order of its rows: an empty cell says nothing, before or after a row that gives it.
+func TestLookUpIsTheSameInAnyOrderOfRows(t *testing.T) {
+	for _, c := range []struct {
+		header, want string
+		rows         []string
+	}{
+		{"LSOA21CD,LAD24CD", "lookup lsoa21-lad24 1", []string{"E01000001,\n", "E01000001,E09000001\n", "W01000001,W99999999\n"}},
+		{"LSOA21CD,ICB24CD,ICB24NM", "lookup lsoa21-icb24 2; names system/lsoa21-icb24 1",
+			[]string{"E01000001,E54000001,\n", "E01000002,E54000001,NHS Invented\n", "E01000002,E99999999,(pseudo)\n"}},
+		{"LAD24CD,LAD24NM,RGN24CD,RGN24NM", "lookup lad24-rgn24 1; names place/lad24-rgn24 1; names region/lad24-rgn24 1",
+			[]string{"E09000001,,,\n", "E09000001,Invented,E12000001,Invented Region\n", "E09000001,Invented,E12000001,\n"}},
+		{"practice,pcn,pcn name", "practices  2; names pcn/practice-pcn 1", []string{"A81001,U10001,\n", "A81002,U10001,INVENTED PCN\n", "A81001,U10001,INVENTED PCN\n"}},
+	} {
+		var first *load.File
+		for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+			path := write(t, "l.csv", c.header+"\n"+c.rows[order[0]]+c.rows[order[1]]+c.rows[order[2]])
+			plan, err := check(t, path)
+			if err != nil {
+				t.Errorf("%s, rows %v: %v", c.header, order, err)
+				continue
+			}
+			f := plan.Files[0]
+			if first == nil {
+				first = f
+			}
+			if parts(f) != c.want || !slices.Equal(f.Parts, first.Parts) {
+				t.Errorf("%s, rows %v: %+v, want %s", c.header, order, f.Parts, c.want)
+			}
+		}
+	}
+}
+
 func TestOtherListsAreRead(t *testing.T) {
 	plan := mustCheck(t,
 		write(t, "h.csv", "programme,season,geography,day,quintile,covered,eligible\ncovid-dose1-5-11,2020,E92000001,2021-08-04,0,14,7\ncovid-dose1-5-11,2020,E92000001,2021-08-04,1,7,278796\n"),

@@ -223,7 +223,6 @@ func readLookups(ctx context.Context, t *table, o Options) (*Lookups, error) {
 	}
 	finish()
 	for _, r := range l.Relations {
-		maps.DeleteFunc(r.Targets, func(_ string, targets []string) bool { return len(targets) == 0 }) // unknown
 		for _, targets := range r.Targets {
 			slices.Sort(targets)
 		}
@@ -235,7 +234,7 @@ func readLookups(ctx context.Context, t *table, o Options) (*Lookups, error) {
 // once adds a pair to a relation in which a code has one target. The first row of a code is kept to be named.
 func (t *table) once(r *Relation, rows map[string]int, code, target string, column int) {
 	if first, ok := rows[code]; ok {
-		if before := r.Targets[code]; len(before) != 1 || before[0] != target {
+		if r.Targets[code][0] != target {
 			t.fail(column, fmt.Sprintf("must be what row %d gives for the same code", first))
 		}
 		return
@@ -271,11 +270,7 @@ func (l *Lookups) readLink(t *table, columns lookupColumns, link link) func() {
 		}
 		nameFrom(code)
 		if target == "" {
-			if _, ok := rows[code]; !ok {
-				rows[code] = t.row
-				relation.Targets[code] = nil
-			}
-			return
+			return // unknown in this row; another may say it, before or after
 		}
 		nameTo(target)
 		if link.relation != LSOA11ToLSOA21 {
@@ -304,13 +299,19 @@ func (l *Lookups) endNamer(t *table, e end, columns lookupColumns, relation stri
 	return l.namer(t, e.level, column, relation)
 }
 
-// namer keeps names from a column. The first name of a code is kept.
+// namer keeps names from a column. A code has one name: of two, none is taken, since which came first says nothing.
 func (l *Lookups) namer(t *table, level string, column int, relation string) func(code string) {
 	list := &NameList{Level: level, Names: map[string]string{}}
 	l.Names[level+"/"+relation] = list
+	rows := map[string]int{}
 	return func(code string) {
-		if name := t.cell(column); name != "" && list.Names[code] == "" {
-			list.Names[code] = name
+		name := t.cell(column)
+		switch first, ok := rows[code]; {
+		case name == "":
+		case !ok:
+			rows[code], list.Names[code] = t.row, name
+		case list.Names[code] != name:
+			t.fail(column, fmt.Sprintf("must be the name that row %d gives for the same code", first))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,9 +26,10 @@ type table struct {
 	size     int64
 	reader   *csv.Reader
 	record   []string
-	row      int // line that the current row begins on
-	rows     int // rows read
-	bad      int // problems of the current row
+	row      int       // line that the current row begins on
+	rows     int       // rows read
+	bad      int       // problems of the current row
+	told     []Problem // of the current row
 }
 
 // errUnreadable means that a problem was added because of which the rest of the file cannot be read.
@@ -112,7 +114,7 @@ func (t *table) next() (bool, error) {
 		if blank(record) {
 			continue // spreadsheets leave them below the data
 		}
-		t.record, t.bad = record, 0
+		t.record, t.bad, t.told = record, 0, t.told[:0]
 		t.rows++
 		if len(record) != len(t.header) {
 			t.fail(-1, fmt.Sprintf("has %d fields, the header has %d", len(record), len(t.header)))
@@ -154,14 +156,18 @@ func (t *table) unreadable(row int, rule string) error {
 	return errUnreadable
 }
 
-// fail says what is wrong with a cell of the current row; column -1 is the row as a whole.
+// fail says what is wrong with a cell of the current row; column -1 is the row as a whole. It says it once, however many
+// look-ups of a wide file read the cell.
 func (t *table) fail(column int, rule string) {
 	t.bad++
 	p := Problem{File: t.path, Row: t.row, Rule: rule}
 	if column >= 0 {
 		p.Column = shown(t.header[column])
 	}
-	t.problems.add(p)
+	if !slices.Contains(t.told, p) {
+		t.told = append(t.told, p)
+		t.problems.add(p)
+	}
 }
 
 // cell is a cell of the current row without surrounding space; empty where the file has no such column (-1).
