@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gapwatch/services/internal/collect"
@@ -324,12 +326,79 @@ func TestOneRowThatCanBeStoredAmongManyThatCannot(t *testing.T) {
 	r.check("handled as dead letters", r.handled("dead letter"), 39)
 }
 
+// before does something before an insert into prevention.events, which are numbered from 1.
+type before struct {
+	driver.Conn
+	inserts atomic.Int32
+	number  int32
+	do      func()
+}
+
+func (b *before) PrepareBatch(ctx context.Context, query string, opts ...driver.PrepareBatchOption) (driver.Batch, error) {
+	if strings.Contains(query, "INTO prevention.events") && b.inserts.Add(1) == b.number {
+		b.do()
+	}
+	return b.Conn.PrepareBatch(ctx, query, opts...)
+}
+
+func TestATableThatIsRepairedWhileABatchIsHalved(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK dose = 9")
+	r.publish(r.samples(0, 8)...)
+	r.collect(func(c *collect.Config) { // eight rows take 15 inserts: the last eight are of one row each
+		c.MaxAge = 5 * time.Second // all in one batch
+		c.ClickHouse = &before{Conn: c.ClickHouse, number: 13, do: func() { r.exec("ALTER TABLE prevention.events DROP CONSTRAINT test") }}
+	})
+	r.settled()
+	r.check("rows", r.stored(), 8)
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+}
+
+func TestATableThatBreaksWhileABatchIsHalved(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT bad CHECK practice != 'B00001'")
+	events := r.samples(0, 100)
+	events[0].Practice = "B00001"
+	r.publish(events...)
+	run := r.collect(func(c *collect.Config) { // the second half is stored by the third insert
+		c.MaxAge = 5 * time.Second // all in one batch
+		c.ClickHouse = &before{Conn: c.ClickHouse, number: 4, do: func() { r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK dose = 9") }}
+	})
+	if err := run.wait(); !errors.Is(err, collect.ErrEverythingRefused) {
+		t.Fatalf("it ended with %v", err)
+	}
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
+	r.exec("ALTER TABLE prevention.events DROP CONSTRAINT test")
+	r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 99)
+	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 1)
+}
+
+// A batch that takes longer than InsertTimeout gets more time.
+func TestAnInsertThatTakesLong(t *testing.T) {
+	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
+	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT slow CHECK sleepEachRow(0.001) = 0")
+	r.publish(r.samples(0, 1000)...)
+	run := r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 1000)
+	if run.metric("gapwatch_retries_total", "what", "insert events") == 0 {
+		t.Error("none took long")
+	}
+}
+
 func TestATableThatRefusesEverythingStopsTheCollector(t *testing.T) {
 	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
 	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK dose = 9")
 	r.publish(r.samples(0, 100)...)
-	if err := r.collect(nil).wait(); !errors.Is(err, collect.ErrEverythingRefused) {
+	var log bytes.Buffer
+	err := r.collect(func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) }).wait()
+	if !errors.Is(err, collect.ErrEverythingRefused) {
 		t.Fatalf("it ended with %v", err)
+	}
+	if says := log.String() + err.Error(); strings.Contains(says, "record-") || strings.Contains(says, "01000000-") {
+		t.Errorf("it says what the rows hold: %s", says)
 	}
 	r.check("dead letters", r.info(stream.DeadLetters).State.Msgs, 0)
 	r.check("messages", r.info(stream.Events).State.Msgs, 100)
@@ -344,7 +413,7 @@ func TestATableThatRefusesEverythingStopsTheCollectorWhateverTheBatch(t *testing
 	r := newRigOn(t, enginetest.New(t).URL(), stream.Options{})
 	events := r.samples(0, 100)
 	r.publish(events[0])
-	run := r.collect(func(c *collect.Config) { c.Batch = 1 })
+	run := r.collect(func(c *collect.Config) { c.Batch, c.InsertTimeout = 1, 15*time.Second })
 	r.settled()
 	r.exec("ALTER TABLE prevention.events ADD CONSTRAINT test CHECK dose = 9")
 	r.publish(events[1:16]...) // one less than are needed to blame the table

@@ -2,8 +2,10 @@ package collect
 
 import (
 	"context"
+	_ "embed" // the query
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +14,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"gapwatch/services/internal/event"
-	"gapwatch/services/internal/store"
 	"gapwatch/services/internal/stream"
 )
 
@@ -23,7 +23,6 @@ type batch struct {
 	messages []Message
 	began    time.Time
 	stored   map[string]int // rows in prevention.events, by programme
-	again    time.Duration  // until its suspects come again
 	quiet    func()         // ends the signs of life
 }
 
@@ -82,6 +81,10 @@ func (b *batch) handle(ctx context.Context) error {
 		return err
 	}
 	rows := Decode(b.decoder, b.messages, b.Decoders)
+	rows, err := b.withoutLetters(ctx, rows)
+	if err != nil {
+		return err
+	}
 	if err := b.store(ctx, rows); err != nil {
 		return err
 	}
@@ -125,92 +128,49 @@ func (b *batch) stamp(ctx context.Context) error {
 	return nil
 }
 
-// store inserts the rows, for as long as it takes. Rows that ClickHouse refuses for good are found by halving what was
-// refused, and their messages are rejected, once it is sure that the fault is not the table's.
-func (b *batch) store(ctx context.Context, rows []Row) error {
-	refused, since := make(map[position]error), make(map[position]uint64)
-	type piece struct {
-		rows    []Row
-		refused bool   // with others
-		since   uint64 // how often rows had been stored then
-	}
-	var last error
-	var pieces []piece
-	for _, rows := range cut(rows, maxPartitions) {
-		pieces = append(pieces, piece{rows: rows})
-	}
-	for len(pieces) > 0 {
-		p := pieces[0]
-		pieces = pieces[1:]
-		err := b.retry(ctx, "insert events", func() error { return b.judged(b.insertOnce(ctx, p.rows)) })
-		if err == nil {
-			b.suspects.somethingStored()
-			for i := range p.rows {
-				b.stored[p.rows[i].Programme]++
-			}
-			continue
-		}
-		if ctx.Err() != nil || store.Judge(err) != store.Reject {
-			return err
-		}
-		if !p.refused {
-			p.refused, p.since = true, b.suspects.now()
-		}
-		if half := len(p.rows) / 2; half > 0 {
-			pieces = append(pieces, piece{p.rows[:half], true, p.since}, piece{p.rows[half:], true, p.since})
-			continue
-		}
-		message := position{p.rows[0].Stream, p.rows[0].Sequence}
-		refused[message], since[message], last = err, p.since, err
-	}
-	// Not before every row of the batch was tried: one that is stored is enough to clear the table.
-	if known := b.suspects.add(since); known >= someRows && len(b.stored) == 0 && last != nil {
-		return fmt.Errorf("%w: %w", ErrEverythingRefused, last)
-	}
-	b.again = b.comeAgain(time.Since(b.began))
+//go:embed letters.sql
+var lettersQuery string
+
+// withoutLetters leaves out the rows of messages that became dead letters when they were delivered before: the programme file or
+// the table may have been put right since, and what counts may not turn up below a position that was counted.
+func (b *batch) withoutLetters(ctx context.Context, rows []Row) ([]Row, error) {
+	again := make(map[position]*Message)
+	first, last := make(map[uint64]uint64), make(map[uint64]uint64) // by stream
 	for i := range b.messages {
 		m := &b.messages[i]
-		message := position{m.Stream, m.Sequence}
-		switch err, is := refused[message]; {
-		case !is:
-		case b.suspects.convict(message):
-			m.reject(err)
-		default:
-			m.Suspect = true
-			b.Logger.Warn("ClickHouse refuses a row and has stored none since: it comes again", "sequence", m.Sequence, "in", b.again, "error", reason(err))
+		if m.Delivered < 2 || m.Rejection != nil {
+			continue
+		}
+		if again[position{m.Stream, m.Sequence}] = m; last[m.Stream] == 0 {
+			first[m.Stream], last[m.Stream] = m.Sequence, m.Sequence
+		}
+		first[m.Stream], last[m.Stream] = min(first[m.Stream], m.Sequence), max(last[m.Stream], m.Sequence)
+	}
+	letters := false
+	for created := range last {
+		var sequences []uint64
+		err := b.retry(ctx, "look up dead letters", func() error {
+			ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
+			defer cancel()
+			return b.judged(b.ClickHouse.QueryRow(ctx, lettersQuery, clickhouse.Named("stream", created),
+				clickhouse.Named("first", first[created]), clickhouse.Named("last", last[created])).Scan(&sequences))
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, sequence := range sequences {
+			if m, is := again[position{created, sequence}]; is {
+				m.Letter, letters = true, true
+			}
 		}
 	}
-	return nil
-}
-
-// comeAgain is how long suspects of a batch that took that long are left alone. What comes again goes before what nobody has
-// read: were it all that there is time for, the row that tells would never be reached. This way it takes half of the time at most.
-func (c *Collector) comeAgain(took time.Duration) time.Duration {
-	return max(c.RetryMost, min(2*someRows*took, c.ackWait()))
-}
-
-func (b *batch) insertOnce(ctx context.Context, rows []Row) error {
-	ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
-	defer cancel()
-	start := time.Now()
-	err := insertRows(ctx, b.ClickHouse, rows)
-	b.metrics.insert.Observe(time.Since(start).Seconds())
-	return err
-}
-
-// reject marks a message whose row ClickHouse refuses.
-func (m *Message) reject(err error) {
-	// The event is valid, so its person is a pseudonym and it may be kept.
-	m.Rejection = &event.Rejection{Reason: NotStorable, Field: "payload", Detail: reason(err), Payload: true}
-}
-
-// reason is why a row is refused. What ClickHouse says may hold values: only its code is kept.
-func reason(err error) string {
-	var exception *clickhouse.Exception
-	if errors.As(err, &exception) {
-		return fmt.Sprintf("ClickHouse refuses it with error %d", exception.Code)
+	if !letters {
+		return rows, nil
 	}
-	return "the driver refuses it"
+	return slices.DeleteFunc(rows, func(r Row) bool {
+		m, is := again[position{r.Stream, r.Sequence}]
+		return is && m.Letter
+	}), nil
 }
 
 // sendLetters publishes a dead letter for every rejected message, and a rejection to its sender where that is known, and has
@@ -291,7 +251,7 @@ func (b *batch) writeHandled(ctx context.Context) error {
 	rows := make([]HandledRow, 0, len(b.messages))
 	for i := range b.messages {
 		m := &b.messages[i]
-		if m.Suspect {
+		if m.Suspect > 0 || m.Letter {
 			continue
 		}
 		row := HandledRow{Stream: m.Stream, Sequence: m.Sequence, Outcome: Stored, Request: m.Request}
@@ -354,10 +314,12 @@ func (b *batch) acknowledge(ctx context.Context) {
 	b.quiet()
 	for i := range b.messages {
 		switch m := &b.messages[i]; {
-		case m.Suspect:
-			_ = m.Msg.NakWithDelay(b.again)
+		case m.Suspect > 0:
+			_ = m.Msg.NakWithDelay(m.Suspect)
 		case m.Rejection != nil:
 			_ = m.Msg.TermWithReason(string(m.Rejection.Reason))
+		case m.Letter:
+			_ = m.Msg.Term()
 		default:
 			_ = m.Msg.Ack()
 		}

@@ -21,7 +21,8 @@ import (
 var ErrDeadLettersFull = errors.New("the dead-letter stream is full")
 
 // ErrEverythingRefused ends a collector: ClickHouse refused many rows and stored none since the first of them, in however
-// many batches, so the fault is rather the tables' than the rows'. None of them was dead-lettered and nothing is lost.
+// many batches, or refused one that it had stored a moment before. The fault is then rather the tables' than the rows'. None
+// of them was dead-lettered and nothing is lost.
 var ErrEverythingRefused = errors.New("ClickHouse refuses every row")
 
 // Collector moves events from JetStream to ClickHouse. See the package's documentation for how.

@@ -10,6 +10,7 @@ import (
 
 	"gapwatch/services/internal/collect"
 	"gapwatch/services/internal/event"
+	"gapwatch/services/internal/programme"
 	"gapwatch/services/internal/stream"
 )
 
@@ -120,4 +121,33 @@ func TestTwoCollectorsShareTheStream(t *testing.T) {
 	if got := consumer.CachedInfo().Config; got.MaxAckPending != (3*300+16)*2 || got.MaxDeliver != -1 || got.AckPolicy != jetstream.AckExplicitPolicy || got.AckWait != 3*time.Second {
 		t.Errorf("consumer %+v", got)
 	}
+}
+
+// A dead letter stays one, although the programme file was put right before its message was acknowledged: that may have been
+// counted.
+func TestADeadLetterIsNotStoredLater(t *testing.T) {
+	r := newRig(t, stream.Options{})
+	r.publish(r.samples(0, 3)...)
+	var others []*programme.Programme
+	for _, p := range r.programmes.Programmes {
+		if p.ID != "flu-65" {
+			others = append(others, p)
+		}
+	}
+	if err := r.collect(func(c *collect.Config) {
+		c.Programmes, c.Checkpoint, c.Owners = programme.NewSet(r.programmes.Edition, others...), cutOffAt(collect.Handled, 1), 1
+	}).wait(); err == nil {
+		t.Fatal("it was not cut off")
+	}
+	dead := r.handled("dead letter")
+	if dead == 0 {
+		t.Fatal("there is no dead letter")
+	}
+	r.publish(r.samples(3, 6)...)
+	run := r.collect(nil)
+	r.settled()
+	r.check("rows", r.stored(), 6-dead)
+	r.check("handled as dead letters", r.handled("dead letter"), dead)
+	r.check("dead letters", uint64(len(r.letters())), dead)
+	run.accounted(0, 0, 0)
 }

@@ -26,8 +26,12 @@ type Message struct {
 	// Rejection is why it cannot be stored; nil for what can.
 	Rejection *event.Rejection
 
-	// Suspect is set where ClickHouse refuses the row and it is not known yet whose fault that is.
-	Suspect bool
+	// Suspect is in how long the message comes again, where ClickHouse refuses the row and it is not known yet whose fault
+	// that is; 0 for others.
+	Suspect time.Duration
+
+	// Letter is set where the message could be stored, and became a dead letter when it was delivered before.
+	Letter bool
 }
 
 // newMessages reads what JetStream says about each message.

@@ -11,7 +11,8 @@
 //  6. acknowledge, each message for itself.
 //
 // A row that ClickHouse refuses while it stores no other takes none of these steps: its message comes again until it is known
-// whether the fault is the row's, which makes a dead letter, or the table's, which stops the collector.
+// whether the fault is the row's, which makes a dead letter, or the table's, which stops the collector. What became a dead
+// letter stays one, also where its message is delivered again and could be stored by then.
 //
 // A batch belongs to one goroutine from fetch to acknowledgement. Two such owners take turns, so that one fetches and
 // decodes while the other one inserts. Any number of collectors may share the stream.

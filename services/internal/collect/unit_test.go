@@ -187,3 +187,35 @@ func TestSuspectsLeaveTimeForOthers(t *testing.T) {
 		t.Errorf("after an hour they come again in %v", again)
 	}
 }
+
+// What does not come back was stored by another collector, and says nothing of the table any more.
+func TestSuspectsThatDoNotComeBack(t *testing.T) {
+	var s suspects
+	soon, later := time.Now().Add(-time.Nanosecond), time.Now().Add(time.Hour)
+	for i := range uint64(15) {
+		s.add(position{1, i}, 0, soon)
+	}
+	s.add(position{1, 99}, 0, later)
+	if n := s.open(); n != 1 {
+		t.Errorf("%d are open", n)
+	}
+}
+
+// A row is refused, others are stored, and it is refused again: in this order, whatever is stored while it is tried.
+func TestSuspectsAreGuiltyAfterAnotherWasStored(t *testing.T) {
+	var s suspects
+	one, later := position{1, 1}, time.Now().Add(time.Hour)
+	before := s.now()
+	s.somethingStored() // by another owner, while the row was tried
+	if s.add(one, before, later) || s.add(one, s.now(), later) {
+		t.Error("guilty with nothing stored in between")
+	}
+	before = s.now()
+	s.somethingStored()
+	if s.add(one, before, later) {
+		t.Error("guilty for what was stored while the row was tried")
+	}
+	if !s.add(one, s.now(), later) || s.open() != 0 {
+		t.Error("not guilty")
+	}
+}
