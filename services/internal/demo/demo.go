@@ -191,5 +191,10 @@ func (m mark) write(folder string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(markFile(folder), data, 0o600)
+	// Whole or not at all, however this ends: no later start reads half a mark.
+	next := markFile(folder) + ".new"
+	if err := os.WriteFile(next, data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, markFile(folder))
 }

@@ -365,3 +365,32 @@ func TestOnceThatIsStoppedSaysSo(t *testing.T) {
 		t.Errorf("it made the demo's folder: %v", err)
 	}
 }
+
+// The mark that is there is never cut short, as it would be for a demo that is killed while it writes: the file that had it
+// before, here under a second name, still has all of it.
+func TestTheMarkIsReplacedNotWrittenOver(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	m := mark{Seed: 7, People: 1500, Now: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)}
+	if err := m.write(folder); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(markFile(folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(folder, "kept")
+	if err := os.Link(markFile(folder), kept); err != nil {
+		t.Fatal(err)
+	}
+	m.Complete = true
+	if err := m.write(folder); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(kept); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("it was written over: %q, %v", after, err)
+	}
+	read, begun, err := readMark(standalone.Config{Folder: folder}, Options{Seed: 7, People: 1500})
+	if err != nil || !begun || read != m {
+		t.Errorf("read %+v, %v, %v; want %+v", read, begun, err, m)
+	}
+}
