@@ -2,6 +2,7 @@ package standalone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/cenkalti/backoff/v5"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -181,7 +183,8 @@ func (s *System) startCollector(_ context.Context, l *lifecycle, c *Config) erro
 	return nil
 }
 
-// connect makes the connections of whoever works with the system. The streams are there when it returns.
+// connect makes the connections of whoever works with the system. The streams are there when it returns, that of rejections
+// unless it cannot be made.
 func (s *System) connect(ctx context.Context, l *lifecycle, c *Config) error {
 	var err error
 	if s.ClickHouse, err = s.openClickHouse(l); err != nil {
@@ -190,7 +193,27 @@ func (s *System) connect(ctx context.Context, l *lifecycle, c *Config) error {
 	if s.NATS, s.JetStream, err = s.openNATS(l, c, "standalone"); err != nil {
 		return err
 	}
-	return stream.Ensure(ctx, s.JetStream, c.Streams)
+	return ensure(ctx, s.JetStream, c)
+}
+
+// ensure makes sure of the streams, however slowly NATS answers: a disk that is busy at start is no fault. One of rejections
+// that cannot be made right is no reason to take no events; the collector says it.
+func ensure(ctx context.Context, js jetstream.JetStream, c *Config) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.MaxInterval = 10 * time.Second
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := stream.Ensure(ctx, js, c.Streams)
+		switch {
+		case errors.Is(err, stream.ErrRejections) && errors.Is(err, stream.ErrStream):
+			err = nil
+		case errors.Is(err, stream.ErrStream):
+			err = backoff.Permanent(err)
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, next time.Duration) {
+		c.Logger.Warn("the streams are not there yet, will try again", "in", next, "error", err)
+	}))
+	return err
 }
 
 func (s *System) openClickHouse(l *lifecycle) (driver.Conn, error) {
