@@ -89,7 +89,7 @@ func TestTLS(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(ours.cert)
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
-		Username: "collector", Password: "s3cret", TLSTimeout: 5,
+		Username: "collector", Password: "s3cret", TLSTimeout: 60,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: tls.VersionTLS12}})
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestTLS(t *testing.T) {
 		s.Shutdown()
 		s.WaitForShutdown()
 	})
-	if !s.ReadyForConnections(30 * time.Second) {
+	if !s.ReadyForConnections(2 * time.Minute) {
 		t.Fatal("NATS does not start")
 	}
 	url := "tls://collector:s3cret@" + s.Addr().String()
@@ -111,10 +111,10 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	if err := stream.Ensure(within(t, 30*time.Second), js, stream.Options{}); err != nil {
+	if err := stream.Ensure(within(t, 2*time.Minute), js, stream.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := nc.FlushTimeout(10 * time.Second); err != nil || !nc.IsConnected() {
+	if err := nc.FlushTimeout(2 * time.Minute); err != nil || !nc.IsConnected() {
 		t.Fatal(err)
 	}
 	if state, err := nc.TLSConnectionState(); err != nil || !state.HandshakeComplete {

@@ -47,7 +47,7 @@ func (s *Server) Stop() {
 // Start starts the server again where it was.
 func (s *Server) Start() {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	server, err := stream.Embed(ctx, s.options)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Server) Connect() (*nats.Conn, jetstream.JetStream) {
 func (s *Server) Ensure(o stream.Options) (*nats.Conn, jetstream.JetStream) {
 	s.t.Helper()
 	nc, js := s.Connect()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := stream.Ensure(ctx, js, o); err != nil {
 		s.t.Fatal(err)
