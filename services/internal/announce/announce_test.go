@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,7 +139,7 @@ func TestToldToStopBeforeTheNote(t *testing.T) {
 	r := newRig(t)
 	rows := changes("flu-65", "X07000001", 1, 3)
 	r.log(rows...)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	a, _ := r.announcer(func(c *Config) {
 		c.Checkpoint = func(s Step) error {
@@ -173,19 +174,26 @@ func TestClickHouseGoesBeforeTheNote(t *testing.T) {
 	r := newRigOn(t, process.URL())
 	rows := changes("flu-65", "X07000001", 1, 5)
 	r.log(rows...)
-	once := true
+	var once sync.Once
+	gone := make(chan struct{})
 	a, registry := r.announcer(func(c *Config) {
-		c.Timeout = 5 * time.Second
 		c.Checkpoint = func(s Step) error {
-			if s == Confirmed && once {
-				process.Stop()
-				once = false
+			if s == Confirmed {
+				once.Do(func() {
+					process.Stop()
+					close(gone)
+				})
 			}
 			return nil
 		}
 	})
 	stop := running(t, a)
 	eventually(t, func() string {
+		select {
+		case <-gone:
+		default:
+			return "ClickHouse has not gone"
+		}
 		if n := metric(t, registry, "gapwatch_verdicts_retries_total"); n < 3 {
 			return fmt.Sprintf("%v tries failed", n)
 		}
@@ -210,7 +218,7 @@ func TestClickHouseGoesBeforeTheNote(t *testing.T) {
 func TestNATSIsAway(t *testing.T) {
 	r := newRig(t)
 	a, registry := r.announcer(func(c *Config) {
-		c.Timeout = time.Second
+		c.Timeout = 2 * time.Second // of a try to publish while NATS is away, but also of a look into the log
 		c.Now = func() time.Time { return start.Add(time.Hour) }
 	})
 	first, second := changes("flu-65", "X07000001", 1, 2), changes("flu-65", "X07000001", 3, 9)
@@ -219,9 +227,16 @@ func TestNATSIsAway(t *testing.T) {
 	r.tick(patient)
 	r.nats.Stop()
 	r.log(second...)
-	if n, err := a.Tick(t.Context()); n != 0 || err == nil || errors.Is(err, ErrStop) {
-		t.Fatalf("published %d, %v", n, err)
-	}
+	eventually(t, func() string { // on a busy machine a look may take longer
+		n, err := a.Tick(t.Context())
+		if n != 0 || err == nil || errors.Is(err, ErrStop) {
+			t.Fatalf("published %d, %v", n, err)
+		}
+		if metric(t, registry, "gapwatch_verdicts_pending") == 0 {
+			return "the log is not read: " + err.Error()
+		}
+		return ""
+	})
 	if noted := r.noted(); noted != 2 {
 		t.Errorf("%d noted while NATS is away", noted)
 	}
@@ -307,13 +322,26 @@ func TestSeveralAtOnce(t *testing.T) {
 		rows = append(rows, changes(programme, "X07000001", 1, 100)...)
 	}
 	r.log(rows...)
-	var group errgroup.Group
+	const n = 4
+	group, ctx := errgroup.WithContext(t.Context())
+	var reading sync.WaitGroup
+	reading.Add(n)
 	published, duplicates := 0.0, 0.0
 	var counts []func()
-	for range 4 {
-		a, registry := r.announcer(nil)
+	for range n {
+		read := sync.OnceFunc(reading.Done)
+		a, registry := r.announcer(func(c *Config) {
+			c.Checkpoint = func(s Step) error {
+				if s == Read { // all have the same before them
+					read()
+					reading.Wait()
+				}
+				return nil
+			}
+		})
 		group.Go(func() error {
-			_, err := a.Tick(t.Context())
+			defer read() // it may have failed before that
+			_, err := a.Tick(ctx)
 			return err
 		})
 		counts = append(counts, func() {
@@ -328,7 +356,7 @@ func TestSeveralAtOnce(t *testing.T) {
 		count()
 	}
 	r.check(rows...)
-	if published != 300 || duplicates == 0 { // none: they did not meet, and nothing was tried
+	if published != 300 || duplicates == 0 {
 		t.Errorf("published %v, %v again", published, duplicates)
 	}
 }

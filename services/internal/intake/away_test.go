@@ -28,7 +28,7 @@ func many(from, n int) string {
 
 // Without NATS nothing is told of any item; sent again, everything is counted once.
 func TestNATSIsAway(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Confirm = 300 * time.Millisecond })
+	d := open(t, func(c *intake.Config) { c.Times.Confirm = 2 * time.Second })
 	reader, writer := io.Pipe()
 	answers := make(chan reply, 1)
 	go func() {
@@ -60,7 +60,14 @@ func TestNATSIsAway(t *testing.T) {
 	}
 	d.nats.Start()
 	until(t, "NATS is back", d.nc.IsConnected)
-	b := d.send(http.StatusAccepted, request{path: "/v1/events", media: lines, body: many(0, 2000)})
+	var b reply
+	until(t, "all is taken", func() bool { // on a busy machine not all may be confirmed in that time
+		var err error
+		if b, err = d.try(request{path: "/v1/events", media: lines, body: many(0, 2000)}); err != nil {
+			t.Fatal(err)
+		}
+		return b.status == http.StatusAccepted
+	})
 	if b.Items != 2000 || b.Accepted+b.Duplicates != 2000 || b.Duplicates == 0 {
 		t.Errorf("%.300s", b.text)
 	}
@@ -72,9 +79,7 @@ func TestNATSIsAway(t *testing.T) {
 // Without a stream of events the door is not ready. Asking whether there is one leaves nothing in it.
 func TestNoStream(t *testing.T) {
 	d := open(t, nil)
-	if err := d.server.Ready(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	until(t, "it is ready", func() bool { return d.server.Ready(t.Context()) == nil })
 	if err := d.js.DeleteStream(t.Context(), stream.Events); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +166,7 @@ func TestKilledBeforeTheAnswer(t *testing.T) {
 
 // Told to stop, the door is not ready, takes no new connection, and finishes what is in hand.
 func TestDrain(t *testing.T) {
-	d := open(t, nil)
+	d := open(t, func(c *intake.Config) { c.Times.Body, c.Times.Stop = time.Hour, time.Hour })
 	reader, writer := io.Pipe()
 	answers := make(chan reply, 1)
 	go func() {
@@ -198,7 +203,7 @@ func TestDrain(t *testing.T) {
 
 // What does not end in its time is broken off.
 func TestDrainHasAnEnd(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Stop = 50 * time.Millisecond })
+	d := open(t, func(c *intake.Config) { c.Times.Body, c.Times.Stop = time.Hour, 50*time.Millisecond })
 	conn, from := d.raw(head("Content-Length: 100000\r\n") + many(0, 1))
 	defer conn.Close() //nolint:errcheck // the other end has gone
 	until(t, "the request is in hand", func() bool { return d.stored() > 0 })
@@ -289,7 +294,7 @@ func TestRejectionsCannotBeKept(t *testing.T) {
 	if a.Rejected != 50 || a.Accepted != 10 || len(a.Results) != 60 {
 		t.Errorf("%.300s", a.text)
 	}
-	if took := time.Since(begun); took > 15*time.Second {
+	if took := time.Since(begun); took > 40*time.Second { // waited for one by one they take 50 s
 		t.Errorf("it took %s", took)
 	}
 	if log := d.log.String(); strings.Count(log, "rejections are not kept") != 1 {
@@ -326,7 +331,7 @@ func (g *generated) Read(p []byte) (int, error) {
 
 // A file of 200 MB goes through, and memory stays where it is: one row of ten is rejected.
 func TestMemoryIsFlat(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Body = time.Minute })
+	d := open(t, func(c *intake.Config) { c.Times.Body = 10 * time.Minute })
 	const rows = 65_000
 	padding := strings.Repeat("x", 3200)
 	body := &generated{rows: rows, row: func(i int) string {

@@ -25,7 +25,7 @@ func (d *door) raw(text string) (net.Conn, *bufio.Reader) {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		d.t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, text); err != nil {
@@ -54,7 +54,7 @@ func head(length string) string {
 }
 
 func quick(c *intake.Config) {
-	c.Times = intake.Times{Header: 500 * time.Millisecond, Body: 100 * time.Millisecond, Floor: 1000, Idle: 100 * time.Millisecond}
+	c.Times = intake.Times{Header: time.Second, Body: time.Second, Floor: 1000, Idle: 100 * time.Millisecond}
 }
 
 // Who sends a header or a body drop by drop is told so, or cut off, and harms nobody else.
@@ -117,18 +117,14 @@ func TestLimitBeyondAll(t *testing.T) {
 
 // What is wrong already is answered at once, not when the rest of the body has come.
 func TestAnswerBeforeTheBodyHasCome(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Body = 20 * time.Second })
+	d := open(t, func(c *intake.Config) { c.Times.Body = time.Hour })
 	for name, text := range map[string]string{
 		"no token": strings.Replace(head("Content-Length: 100000\r\n"), tokens["gp"], "x", 1),
 		"no array": strings.Replace(head("Content-Length: 100000\r\n"), "application/x-ndjson", "application/cloudevents-batch+json", 1) + "{}",
 	} {
-		begun := time.Now()
-		_, from := d.raw(text)
+		_, from := d.raw(text) // it waits for two minutes
 		if status, text := answered(t, from); status != http.StatusUnauthorized && status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", name, status, text)
-		}
-		if took := time.Since(begun); took > 10*time.Second {
-			t.Errorf("%s: the answer came after %s", name, took)
 		}
 	}
 }
@@ -137,10 +133,21 @@ func TestAnswerBeforeTheBodyHasCome(t *testing.T) {
 func TestConnectionIsUsedAgain(t *testing.T) {
 	d := open(t, func(c *intake.Config) { c.Times.Write = 20 * time.Millisecond })
 	body := jab("again", anna, "")
-	conn, from := d.raw(head(fmt.Sprintf("Content-Length: %d\r\n", len(body))) + body)
-	if status, text := answered(t, from); status != http.StatusAccepted {
-		t.Fatal(text)
-	}
+	var conn net.Conn
+	var from *bufio.Reader
+	until(t, "an answer is out in its time", func() bool { // which a busy machine may let pass
+		conn, from = d.raw(head(fmt.Sprintf("Content-Length: %d\r\n", len(body))) + body)
+		response, err := http.ReadResponse(from, nil)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err == nil && response.StatusCode != http.StatusAccepted {
+			t.Fatalf("%s", text)
+		}
+		return err == nil
+	})
 	<-time.After(100 * time.Millisecond) // longer than an answer may take
 	if _, err := io.WriteString(conn, head(fmt.Sprintf("Expect: 100-continue\r\nContent-Length: %d\r\n", len(body)))); err != nil {
 		t.Fatal(err)
@@ -152,10 +159,27 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 
 // A sender that comes slowly and not too slowly is heard to its end, however long that takes.
 func TestSteadySender(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Body, c.Times.Floor = 500*time.Millisecond, 500 })
+	for window := 500 * time.Millisecond; ; window *= 4 { // a busy machine may hold the sender up, who then has more time
+		a, err := steady(t, window)
+		if err == nil && a.status == http.StatusAccepted {
+			if a.Accepted != 25 {
+				t.Errorf("%s", a.text)
+			}
+			return
+		}
+		if window >= 8*time.Second || err == nil && a.status != http.StatusRequestTimeout {
+			t.Fatalf("%s: %d %s %v", window, a.status, a.text, err)
+		}
+	}
+}
+
+// steady sends 25 items, ten in each window in which the body has to come.
+func steady(t *testing.T, window time.Duration) (reply, error) {
+	d := open(t, func(c *intake.Config) { c.Times.Body, c.Times.Floor = window, 500 })
 	reader, writer := io.Pipe()
+	defer reader.Close() //nolint:errcheck // it ends the sender
 	go func() {
-		drops := time.NewTicker(50 * time.Millisecond)
+		drops := time.NewTicker(window / 10)
 		defer drops.Stop()
 		for i := range 25 { // more than two windows
 			<-drops.C
@@ -165,9 +189,7 @@ func TestSteadySender(t *testing.T) {
 		}
 		_ = writer.Close()
 	}()
-	if a := d.send(http.StatusAccepted, request{path: "/v1/events", media: lines, from: reader}); a.Accepted != 25 {
-		t.Errorf("%s", a.text)
-	}
+	return d.try(request{path: "/v1/events", media: lines, from: reader})
 }
 
 // A body that ends early is told so, with what came before it; sent whole it is counted once.
