@@ -166,7 +166,7 @@ func TestKilledBeforeTheAnswer(t *testing.T) {
 
 // Told to stop, the door is not ready, takes no new connection, and finishes what is in hand.
 func TestDrain(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Body, c.Times.Stop = time.Hour, time.Hour })
+	d := open(t, func(c *intake.Config) { c.Times.Stop = time.Hour })
 	reader, writer := io.Pipe()
 	answers := make(chan reply, 1)
 	go func() {
@@ -203,7 +203,7 @@ func TestDrain(t *testing.T) {
 
 // What does not end in its time is broken off.
 func TestDrainHasAnEnd(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Body, c.Times.Stop = time.Hour, 50*time.Millisecond })
+	d := open(t, func(c *intake.Config) { c.Times.Stop = 50 * time.Millisecond })
 	conn, from := d.raw(head("Content-Length: 100000\r\n") + many(0, 1))
 	defer conn.Close() //nolint:errcheck // the other end has gone
 	until(t, "the request is in hand", func() bool { return d.stored() > 0 })
@@ -331,7 +331,7 @@ func (g *generated) Read(p []byte) (int, error) {
 
 // A file of 200 MB goes through, and memory stays where it is: one row of ten is rejected.
 func TestMemoryIsFlat(t *testing.T) {
-	d := open(t, func(c *intake.Config) { c.Times.Body = 10 * time.Minute })
+	d := open(t, nil)
 	const rows = 65_000
 	padding := strings.Repeat("x", 3200)
 	body := &generated{rows: rows, row: func(i int) string {
