@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -23,14 +24,7 @@ const sample = `{"specversion":"1.0","id":"1","source":"urn:test:collector","typ
 
 func TestRun(t *testing.T) {
 	nats := streamtest.New(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := freeAddress(t)
 	t.Setenv("GAPWATCH_NATS_URL", nats.URL())
 	t.Setenv("GAPWATCH_CLICKHOUSE_URL", enginetest.URL(t))
 	t.Setenv("GAPWATCH_METRICS_LISTEN", address)
@@ -51,10 +45,25 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// freeAddress is a loopback address that nobody listens on. Where all of 127.0.0.0/8 is loopback it is one on which nobody else
+// will, before it is used.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)))
+	if err != nil {
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
 // expect waits until the page holds the text.
 func expect(t *testing.T, ended <-chan error, url, want string) {
 	t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	ticks := time.NewTicker(20 * time.Millisecond)
 	defer ticks.Stop()
 	for {
@@ -92,7 +101,7 @@ func TestRunRefusesWrongSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, value)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			if err := run(ctx); err == nil || ctx.Err() != nil {
 				t.Errorf("%s=%s was taken: %v", name, value, err)
