@@ -13,10 +13,12 @@
 // prevention.published names the new id for all slices concerned. So a crash at any point leaves only rows that
 // nobody reads or that are rewritten alike; two aggregators write the same counts or rows of different ids, each true
 // at its id; and an older run never replaces a newer one, since the greatest id is the one in force. A step adds to what
-// is published at the position it began at, and gives up if that has moved on.
+// is published at the position it began at, and gives up if that has moved on. Slices without a changed cell are left alone.
 //
-// A full recompute (first run, new reference data, a large backlog, the audit) reads everybody instead and compares
-// with what is published; slices that did not change are left alone.
+// A full recompute (first run, new reference data, a large backlog) reads everybody instead, and takes nothing from what is
+// stored: all slices get a new base, below which cells are of the past, and the programme a new floor, below which slices
+// are. So what an overtaken run writes or publishes late is never seen. The audit compares such a recompute with what is
+// published.
 package rollup
 
 import (
@@ -258,6 +260,8 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 			return result, err
 		}
 		switch {
+		case at > generation:
+			return result, errOvertaken // another aggregator knows of newer reference data
 		case !known || at < generation:
 			slices, err := a.recompute(ctx, p, generation, to, true)
 			if err != nil {

@@ -64,15 +64,19 @@ func (a *Aggregator) auditOne(ctx context.Context, p *programme.Programme, resul
 	if at.id == nil {
 		return nil
 	}
-	_, position, err := readID(at.id, a.streams)
+	generation, position, err := readID(at.id, a.streams)
 	if err != nil {
 		return err
+	}
+	if generation != max(a.generationOf[""], a.generationOf[p.ID]) { // its areas are not the ones that are read here
+		result.Skipped = append(result.Skipped, p.ID)
+		return nil
 	}
 	counted, err := a.countAll(ctx, p, position)
 	if err != nil {
 		return err
 	}
-	compared, err := a.compare(ctx, counted, "stored", clickhouse.Named("programme", p.ID))
+	compared, err := a.compare(ctx, counted, p.ID)
 	if err != nil {
 		return err
 	}
@@ -136,10 +140,10 @@ func (a *Aggregator) compact(ctx context.Context, programme string, extents map[
 	for s := range extents {
 		if s != (slice{}) {
 			everywhere[s] = true
-			rows = append(rows, publication{programme, s, extent{at.id, at.id}})
+			rows = append(rows, publication{programme, s, extent{id: at.id, base: at.id}})
 		}
 	}
-	if err := a.insertTally(ctx, programme, at, counted, everywhere); err != nil {
+	if err := a.insertTally(ctx, programme, at.id, counted, everywhere); err != nil {
 		return err
 	}
 	return a.publish(ctx, rows)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"maps"
+	"math/big"
 	"runtime/debug"
 	"slices"
 
@@ -20,65 +20,53 @@ import (
 	"gapwatch/services/internal/uptake"
 )
 
-// recompute counts a whole programme from its events up to a position and publishes the slices that differ from what
-// is stored: all of them if the reference data are new. It returns how many slices got a new snapshot.
+// recompute counts a whole programme from its events up to a position and publishes all of its slices, under a new base and
+// as the programme's floor: nothing that another run has written or still writes at an earlier id is seen with them. It
+// returns how many slices there are. The eligible people are counted if the reference data are new.
 func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, generation uint32, to Position, fresh bool) (int, error) {
 	counted, err := a.countAll(ctx, p, to)
 	if err != nil {
 		return 0, fmt.Errorf("programme %s: %w", p.ID, err)
 	}
 	debug.FreeOSMemory() // what people were read into makes room for what ClickHouse takes cells with
-	extents, err := a.slicesOf(ctx, p.ID)
-	if err != nil {
-		return 0, err
-	}
-	changed := map[slice]bool{}
-	id := snapshotID(generation, to)
 	if fresh {
 		if err := a.writeEligible(ctx, p, generation); err != nil {
 			return 0, fmt.Errorf("programme %s: eligible people: %w", p.ID, err)
 		}
-		for s := range extents {
-			changed[s] = true // those that have become empty as well
-		}
-		for i := range counted.series {
-			changed[counted.slice(counted.series[i].key)] = true
-		}
-		delete(changed, slice{}) // the programme's own row
-	} else {
-		// A slice is left alone if its published cells are right and so are those it would have at the new id: rows that a
-		// step which was cut off left behind would be published with the next step in it, and right rows that nobody has
-		// published yet are not seen.
-		result, err := a.compare(ctx, counted, "stored", clickhouse.Named("programme", p.ID))
-		if err != nil {
-			return 0, err
-		}
-		changed = result.changed
-		if result, err = a.compare(ctx, counted, "stored_until", clickhouse.Named("programme", p.ID), clickhouse.Named("id", id)); err != nil {
-			return 0, err
-		}
-		maps.Copy(changed, result.changed)
 	}
-	rows := []publication{{programme: p.ID, extent: extent{id, id}}}
-	for s := range changed {
-		rows = append(rows, publication{p.ID, s, extent{id, id}})
+	extents, err := a.slicesOf(ctx, p.ID)
+	if err != nil {
+		return 0, err
+	}
+	all := map[slice]bool{}
+	for s := range extents {
+		all[s] = true // those that have become empty as well
+	}
+	for i := range counted.series {
+		all[counted.slice(counted.series[i].key)] = true
+	}
+	delete(all, slice{}) // the programme's own row
+	id := snapshotID(generation, to)
+	rows := []publication{{programme: p.ID, extent: extent{id, id, id}}}
+	for s := range all {
+		rows = append(rows, publication{p.ID, s, extent{id: id, base: id}})
 	}
 	if err := a.checkpoint("cells"); err != nil {
 		return 0, err
 	}
-	if err := a.insertTally(ctx, p.ID, rows[0].extent, counted, changed); err != nil {
+	if err := a.insertTally(ctx, p.ID, id, counted, all); err != nil {
 		return 0, err
 	}
-	return len(changed), a.publish(ctx, rows)
+	return len(all), a.publish(ctx, rows)
 }
 
 // insertTally writes all cells of some slices under an id, in as many inserts at once as there may be threads.
-func (a *Aggregator) insertTally(ctx context.Context, programme string, at extent, counted *tally, wanted map[slice]bool) error {
+func (a *Aggregator) insertTally(ctx context.Context, programme string, id *big.Int, counted *tally, wanted map[slice]bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(a.config.Threads)
 	for _, some := range counted.cut(counted.inOrder(func(s slice) bool { return wanted[s] }), insertCells) {
 		group.Go(func() error {
-			return a.insert(ctx, programme, at.id, func(add func(Cell, Counts) error) error { return counted.each(some, add) })
+			return a.insert(ctx, programme, id, func(add func(Cell, Counts) error) error { return counted.each(some, add) })
 		})
 	}
 	return group.Wait()
@@ -209,13 +197,13 @@ func (p *portion) group(g *uptake.Group, rows []uint32, texts *codes) group {
 	return group{number(g.LSOA, p.lsoas), number(g.Practice, p.practices), uint8(letterCode(g.Ethnicity))}
 }
 
-// compare holds what was counted against the cells that a query reads.
-func (a *Aggregator) compare(ctx context.Context, counted *tally, query string, args ...any) (comparison, error) {
+// compare holds what was counted of a programme against what is published.
+func (a *Aggregator) compare(ctx context.Context, counted *tally, programme string) (comparison, error) {
 	result := comparison{changed: map[slice]bool{}}
 	for i := range counted.series {
 		counted.series[i].matched = 0
 	}
-	if err := readCells(ctx, a.config.ClickHouse, query, args, func(c Cell, n Counts) error {
+	if err := ReadCells(ctx, a.config.ClickHouse, programme, func(c Cell, n Counts) error {
 		counted.matches(c, n, &result)
 		return nil
 	}); err != nil {

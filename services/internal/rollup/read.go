@@ -11,11 +11,7 @@ import (
 
 // ReadCells calls do with every cell of a programme that has counts, as published, in no particular order.
 func ReadCells(ctx context.Context, conn driver.Conn, programme string, do func(Cell, Counts) error) error {
-	return readCells(ctx, conn, "stored", []any{clickhouse.Named("programme", programme)}, do)
-}
-
-func readCells(ctx context.Context, conn driver.Conn, query string, args []any, do func(Cell, Counts) error) error {
-	return queries.Each(ctx, conn, query, args, func(rows driver.Rows) error {
+	return queries.Each(ctx, conn, "stored", []any{clickhouse.Named("programme", programme)}, func(rows driver.Rows) error {
 		var c Cell
 		var day int32
 		var level string

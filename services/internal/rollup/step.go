@@ -263,10 +263,11 @@ func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed
 	if err != nil {
 		return nil, err
 	}
-	if at, ok := extents[slice{}]; !ok || at.id.Cmp(b.id) != 0 {
+	own, ok := extents[slice{}]
+	if !ok || own.id.Cmp(b.id) != 0 {
 		return nil, errOvertaken // changed is relative to what was published before
 	}
-	publications := []publication{{programme: b.programme.ID, extent: extent{id, id}}}
+	publications := []publication{{programme: b.programme.ID, extent: extent{id, id, own.floor}}}
 	if len(changed) == 0 {
 		return publications, nil
 	}
@@ -279,7 +280,7 @@ func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed
 		if e, ok := extents[s]; ok {
 			base = e.base
 		}
-		publications = append(publications, publication{b.programme.ID, s, extent{id, base}})
+		publications = append(publications, publication{b.programme.ID, s, extent{id: id, base: base}})
 	}
 	values, err := a.values(ctx, b, extents, changed)
 	if err != nil {
@@ -350,9 +351,12 @@ func (a *Aggregator) publish(ctx context.Context, rows []publication) error {
 	if err := a.checkpoint("published"); err != nil {
 		return err
 	}
-	return store.Insert(ctx, a.config.ClickHouse, "published (programme, season, place, id, base)", "", len(rows), func(i int) []any {
+	return store.Insert(ctx, a.config.ClickHouse, "published (programme, season, place, id, base, floor)", "", len(rows), func(i int) []any {
 		r := rows[i]
-		return []any{r.programme, r.slice.season, r.slice.place, r.id, r.base}
+		if r.floor == nil {
+			r.floor = new(big.Int) // only a programme's own row has one
+		}
+		return []any{r.programme, r.slice.season, r.slice.place, r.id, r.base, r.floor}
 	})
 }
 

@@ -104,17 +104,18 @@ func (a *Aggregator) published(ctx context.Context) (map[string]*big.Int, error)
 	return ids, err
 }
 
-// span of ids that a slice is read with.
-type extent struct{ id, base *big.Int }
+// extent is what is read of a slice: the greatest id of each cell, from base to id. The programme's own row has a floor beside:
+// slices that are published below it were counted by a run that a full recompute has overtaken, and are not read.
+type extent struct{ id, base, floor *big.Int }
 
 // slicesOf are the published slices of a programme, its own row (empty season and place) included.
 func (a *Aggregator) slicesOf(ctx context.Context, programme string) (map[slice]extent, error) {
 	extents := map[slice]extent{}
 	err := a.each(ctx, "published", []any{clickhouse.Named("programme", programme)}, func(rows driver.Rows) error {
 		var s slice
-		var id, base big.Int
-		err := rows.Scan(&s.season, &s.place, &id, &base)
-		extents[s] = extent{&id, &base}
+		var id, base, floor big.Int
+		err := rows.Scan(&s.season, &s.place, &id, &base, &floor)
+		extents[s] = extent{&id, &base, &floor}
 		return err
 	})
 	return extents, err

@@ -1,1 +1,1 @@
-SELECT season, place, id, base FROM prevention.published_now WHERE programme = @programme
+SELECT season, place, id, base, floor FROM prevention.published_now WHERE programme = @programme
