@@ -84,7 +84,7 @@ func newHavoc(s *system, rng *rand.Rand) *havoc {
 				"GAPWATCH_COLLECTOR_MAX_AGE=50ms",
 				"GAPWATCH_COLLECTOR_COLLECTORS=8", // two, and what the killed ones held
 				// JetStream gives what a killed one held to another after three times the sum of these.
-				"GAPWATCH_COLLECTOR_INSERT_TIMEOUT=3s", "GAPWATCH_COLLECTOR_FLUSH_TIMEOUT=1s",
+				"GAPWATCH_COLLECTOR_INSERT_TIMEOUT=8s", "GAPWATCH_COLLECTOR_FLUSH_TIMEOUT=1s",
 			}
 		}))
 		h.aggregators = append(h.aggregators, newProcess(s.t, fmt.Sprintf("aggregator-%d", i), filepath.Join(programs, "aggregator"), func() []string {
@@ -240,7 +240,7 @@ func (h *havoc) publications() (steps, recomputes int) {
 // accounted waits until a collector says that no message is unaccounted for.
 func (h *havoc) accounted() {
 	h.t.Helper()
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: time.Minute}
 	h.until("no message is unaccounted for", func(ctx context.Context) (bool, any, error) {
 		h.alive()
 		h.look(ctx)

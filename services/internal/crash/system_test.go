@@ -108,7 +108,7 @@ func newSystem(t testing.TB, seed uint64, people int) *system {
 // startEngine starts the engine where it was.
 func (s *system) startEngine() {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	process, err := engine.Start(ctx, s.options)
 	if err != nil {
@@ -158,7 +158,7 @@ func (s *system) until(what string, look func(context.Context) (done bool, progr
 	ticks := time.NewTicker(50 * time.Millisecond)
 	defer ticks.Stop()
 	for {
-		ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 		done, progress, err := look(ctx)
 		cancel()
 		switch {
