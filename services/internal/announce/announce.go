@@ -213,14 +213,14 @@ func (a *Announcer) pending(ctx context.Context) (rows []row, total int, err err
 	return rows, total, nil
 }
 
-// ensure makes sure of the stream, once, and again after a publish failed.
+// ensure makes sure of the streams, once, and again after a publish failed. That of rejections is the collector's business.
 func (a *Announcer) ensure(ctx context.Context) error {
 	if a.there {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.config.Timeout)
 	defer cancel()
-	if err := stream.Ensure(ctx, a.config.JetStream, a.config.Streams); err != nil {
+	if err := stream.Ensure(ctx, a.config.JetStream, a.config.Streams); err != nil && !stream.OnlyRejections(err) {
 		if errors.Is(err, stream.ErrStream) {
 			return fmt.Errorf("%w: %w", ErrStop, err)
 		}

@@ -428,6 +428,18 @@ func TestWhatMustBeRepairedStops(t *testing.T) {
 	})
 }
 
+func TestRejectionsThatCannotBeMadeRightHoldNothingBack(t *testing.T) {
+	r := newRig(t)
+	if _, err := r.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{stream.RejectionSubjects}}); err != nil {
+		t.Fatal(err)
+	}
+	rows := changes("flu-65", "X07000001", 1, 2)
+	r.log(rows...)
+	a, _ := r.announcer(nil)
+	r.tick(a)
+	r.check(rows...)
+}
+
 func TestConfiguration(t *testing.T) {
 	r := newRig(t)
 	for name, spoil := range map[string]func(*Config){

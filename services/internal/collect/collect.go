@@ -122,7 +122,7 @@ func (c *Collector) refresh(ctx context.Context) error {
 // ensure makes sure of the streams. One of rejections that cannot be made right is said, and is no reason to store no events.
 func (c *Collector) ensure(ctx context.Context) error {
 	err := stream.Ensure(ctx, c.JetStream, c.Streams)
-	if errors.Is(err, stream.ErrRejections) && errors.Is(err, stream.ErrStream) {
+	if stream.OnlyRejections(err) {
 		c.Logger.Error("senders are not told of dead letters", "stream", stream.Rejections, "error", err)
 		return nil
 	}

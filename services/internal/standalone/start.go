@@ -204,7 +204,7 @@ func ensure(ctx context.Context, js jetstream.JetStream, c *Config) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := stream.Ensure(ctx, js, c.Streams)
 		switch {
-		case errors.Is(err, stream.ErrRejections) && errors.Is(err, stream.ErrStream):
+		case stream.OnlyRejections(err):
 			err = nil
 		case errors.Is(err, stream.ErrStream):
 			err = backoff.Permanent(err)
