@@ -103,7 +103,7 @@ func TestTheWideningIsCalledAndPublishedOnce(t *testing.T) {
 			return err
 		}
 		for i := range heard {
-			m, err := consumer.Next(jetstream.FetchMaxWait(10 * time.Second))
+			m, err := consumer.Next(jetstream.FetchMaxWait(2 * time.Minute))
 			if err != nil {
 				return fmt.Errorf("message %d: %w", i, err)
 			}
