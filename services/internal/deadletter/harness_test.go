@@ -125,7 +125,7 @@ func (d *desk) collect(programmes *programme.Set) {
 
 func (d *desk) eventually(condition func() (wrong string)) {
 	d.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	ticks := time.NewTicker(10 * time.Millisecond)
 	defer ticks.Stop()
 	for {

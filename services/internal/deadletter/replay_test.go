@@ -91,7 +91,7 @@ func TestAReplayThatWasCutOff(t *testing.T) {
 		window    time.Duration // in which JetStream knows an id
 		after     deadletter.Step
 		published uint64
-	}{{2 * time.Minute, deadletter.Published, 6}, {100 * time.Millisecond, deadletter.Published, 9}, {100 * time.Millisecond, deadletter.Logged, 9}} {
+	}{{time.Hour, deadletter.Published, 6}, {100 * time.Millisecond, deadletter.Published, 9}, {100 * time.Millisecond, deadletter.Logged, 9}} {
 		t.Run(fmt.Sprint(c.window, " ", c.after), func(t *testing.T) {
 			d := newDesk(t, stream.Options{Duplicates: c.window})
 			for i := range 3 {

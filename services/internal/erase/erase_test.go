@@ -158,7 +158,7 @@ func (s *system) collect(ctx context.Context) {
 
 func (s *system) handled() {
 	s.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for ticks := time.NewTicker(20 * time.Millisecond); ; <-ticks.C {
 		var n uint64
 		if err := s.conn.QueryRow(s.t.Context(), "SELECT uniqExact(sequence) FROM prevention.handled").Scan(&n); err != nil {
@@ -295,7 +295,7 @@ func unescaped(data []byte) []byte {
 }
 
 func (s *system) config(who ...string) erase.Config {
-	c := erase.Config{ClickHouse: s.conn, JetStream: s.js, Reference: "SAR-2026-17", By: "test", Patience: time.Minute}
+	c := erase.Config{ClickHouse: s.conn, JetStream: s.js, Reference: "SAR-2026-17", By: "test", Patience: 10 * time.Minute}
 	for _, name := range who {
 		c.People = append(c.People, cases.Pseudonym(name))
 	}

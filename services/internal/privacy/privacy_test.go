@@ -238,7 +238,7 @@ func (w *world) run(people int, work func(context.Context, *standalone.System) e
 `, hash("gp"), source, hash("trusted"), hash("pharmacy"), hash("small"), source))},
 		IntakeTuning: intake.Tuning{Postcodes: write("postcodes.csv", postcodes), Concurrent: 16, StopTimeout: 10 * time.Second}}
 	c.Collector.MaxAge = 50 * time.Millisecond
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	if err := standalone.Run(ctx, c, func(ctx context.Context, s *standalone.System) error {
 		w.url = s.IntakeURL
@@ -323,7 +323,7 @@ func (w *world) send(r request) {
 	}
 }
 
-var client = &http.Client{Timeout: time.Minute}
+var client = &http.Client{Timeout: 3 * time.Minute}
 
 func exchange(q *http.Request) (status int, header http.Header, body string, err error) {
 	response, err := client.Do(q)
@@ -344,7 +344,7 @@ func (w *world) connection(text string) string {
 	defer conn.Close() //nolint:errcheck // it may be closed already
 	_, _ = io.WriteString(conn, text)
 	_ = conn.(*net.TCPConn).CloseWrite()
-	_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(3 * time.Minute))
 	answer, _ := io.ReadAll(conn)
 	return string(answer)
 }
@@ -441,9 +441,9 @@ func (w *world) settle(ctx context.Context, s *standalone.System) error {
 	return err
 }
 
-// until asks again and again until the answer is yes, for a minute.
+// until asks again and again until the answer is yes, for three minutes.
 func until(ctx context.Context, ask func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -453,7 +453,7 @@ func until(ctx context.Context, ask func() (bool, error)) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.New("not in a minute")
+			return errors.New("not in three minutes")
 		case <-tick.C:
 		}
 	}
