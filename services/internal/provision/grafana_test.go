@@ -244,7 +244,7 @@ func (s *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *target) config() Config {
 	g.Helper()
 	return Config{Grafana: g.client(""), ClickHouse: g.clickHouse, Names: g.names, Dashboards: g.dashboards(), Groups: g.groups,
-		Every: time.Hour, Patience: 20 * time.Second}
+		Every: time.Hour, Patience: 2 * time.Minute}
 }
 
 // client is one with a token, or the administrator for none.
