@@ -149,11 +149,9 @@ func (b *batch) withoutLetters(ctx context.Context, rows []Row) ([]Row, error) {
 	letters := false
 	for created := range last {
 		var sequences []uint64
-		err := b.retry(ctx, "look up dead letters", func() error {
-			ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
-			defer cancel()
-			return b.judged(b.ClickHouse.QueryRow(ctx, lettersQuery, clickhouse.Named("stream", created),
-				clickhouse.Named("first", first[created]), clickhouse.Named("last", last[created])).Scan(&sequences))
+		err := b.ask(ctx, "look up dead letters", func(ctx context.Context) error {
+			return b.ClickHouse.QueryRow(ctx, lettersQuery, clickhouse.Named("stream", created),
+				clickhouse.Named("first", first[created]), clickhouse.Named("last", last[created])).Scan(&sequences)
 		})
 		if err != nil {
 			return nil, err
@@ -263,11 +261,7 @@ func (b *batch) writeHandled(ctx context.Context) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return b.retry(ctx, "insert what was handled", func() error {
-		ctx, cancel := context.WithTimeout(ctx, b.InsertTimeout)
-		defer cancel()
-		return b.judged(InsertHandled(ctx, b.ClickHouse, rows))
-	})
+	return b.ask(ctx, "insert what was handled", func(ctx context.Context) error { return InsertHandled(ctx, b.ClickHouse, rows) })
 }
 
 // remove overwrites what looks like an NHS number in the stream's files. It comes after everything else is on record,

@@ -226,6 +226,21 @@ func (c *Collector) retry(ctx context.Context, what string, try func() error) er
 	return err
 }
 
+// ask tries something with ClickHouse until it works. What takes longer than a try may take gets more time, up to four times as
+// much.
+func (c *Collector) ask(ctx context.Context, what string, try func(context.Context) error) error {
+	timeout := c.InsertTimeout
+	return c.retry(ctx, what, func() error {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		err := try(ctx)
+		if err != nil && ctx.Err() != nil {
+			timeout = min(2*timeout, 4*c.InsertTimeout)
+		}
+		return c.judged(err)
+	})
+}
+
 // judged makes an error of ClickHouse permanent unless it may pass.
 func (c *Collector) judged(err error) error {
 	if err == nil || store.Judge(err) == store.Retry {

@@ -34,7 +34,7 @@ type Config struct {
 	Decoders   int           // goroutines that decode a batch; default GOMAXPROCS
 	Collectors int           // how many collectors share the stream; default 1
 
-	InsertTimeout time.Duration // of one try to insert; default 15 s; up to four times that after one that took longer
+	InsertTimeout time.Duration // of one try to insert or to ask; default 15 s; up to four times that after one that took longer
 	FlushTimeout  time.Duration // of handing acknowledgements to NATS; default 5 s
 	StopTimeout   time.Duration // for the batches in hand when told to stop; default 10 s
 	RetryFirst    time.Duration // wait before the second try of anything; default 100 ms, then growing

@@ -123,20 +123,13 @@ func (c *Collector) comeAgain(took time.Duration) time.Duration {
 	return max(c.RetryMost, min(2*someRows*took, c.ackWait()))
 }
 
-// insert stores rows, and waits for as long as ClickHouse is away. What takes longer than a try may take gets more time, up to
-// four times as much.
+// insert stores rows, and waits for as long as ClickHouse is away.
 func (b *batch) insert(ctx context.Context, rows []Row) error {
-	timeout := b.InsertTimeout
-	err := b.retry(ctx, "insert events", func() error {
-		ctx, cancel := context.WithTimeout(ctx, timeout)
-		defer cancel()
+	err := b.ask(ctx, "insert events", func(ctx context.Context) error {
 		start := time.Now()
 		err := insertRows(ctx, b.ClickHouse, rows)
 		b.metrics.insert.Observe(time.Since(start).Seconds())
-		if err != nil && ctx.Err() != nil {
-			timeout = min(2*timeout, 4*b.InsertTimeout)
-		}
-		return b.judged(err)
+		return err
 	})
 	if err == nil {
 		b.suspects.somethingStored()

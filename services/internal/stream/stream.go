@@ -167,7 +167,9 @@ var ErrRejections = errors.New("what senders are told")
 
 // OnlyRejections tells whether an error of [Ensure] says that only the stream of rejections cannot be made right: that is no
 // reason to store or publish nothing.
-func OnlyRejections(err error) bool { return errors.Is(err, ErrRejections) && errors.Is(err, ErrStream) }
+func OnlyRejections(err error) bool {
+	return errors.Is(err, ErrRejections) && errors.Is(err, ErrStream)
+}
 
 // ErrStream is wrapped by errors that say that a stream's set-up must be repaired by hand. Nothing works until then.
 var ErrStream = errors.New("stream set-up")
