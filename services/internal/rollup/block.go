@@ -121,8 +121,8 @@ const maxSeasons = 50
 // inserting has ClickHouse take the blocks of an insert as one and confirm only when it is written (see store.Insert).
 var inserting = clickhouse.Settings{"min_insert_block_size_rows": insertCells, "max_insert_threads": 1, "async_insert": 0}
 
-// insert writes cells of a programme under an id, in one insert. each calls add for every cell; it is best to do so in the
-// order of the table.
+// insert writes cells of a programme under an id, in one insert. each calls add for every cell, of no more than maxSeasons
+// seasons; it is best to do so in the order of the table.
 func (a *Aggregator) insert(ctx context.Context, programme string, id *big.Int, each func(add func(Cell, Counts) error) error) error {
 	read, write := io.Pipe()
 	group, ctx := errgroup.WithContext(ctx)
@@ -157,9 +157,6 @@ func (a *Aggregator) insert(ctx context.Context, programme string, id *big.Int, 
 func (b *cellBlock) writeTo(out io.Writer) error {
 	if b.rows() == 0 {
 		return nil
-	}
-	if seasons := b.season.texts.Rows(); seasons > maxSeasons {
-		return fmt.Errorf("programme %s: a step touches %d seasons, more than one insert may", b.programme, seasons)
 	}
 	of := chproto.ColLowCardinalityRaw{Index: new(chproto.ColStr), Key: chproto.KeyUInt8, Keys8: make(chproto.ColUInt8, b.rows())}
 	of.Index.(*chproto.ColStr).Append(b.programme)

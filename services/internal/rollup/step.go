@@ -1,9 +1,11 @@
 package rollup
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math/big"
 	"slices"
 	"time"
@@ -297,14 +299,38 @@ func (a *Aggregator) write(ctx context.Context, b progress, to Position, changed
 	if err := a.checkpoint("cells"); err != nil {
 		return nil, err
 	}
-	return publications, a.insert(ctx, b.programme.ID, id, func(add func(Cell, Counts) error) error {
-		for _, c := range cells {
-			if err := add(c, values[c]); err != nil {
-				return err
+	for some := range bySeasons(cells) {
+		if err := a.insert(ctx, b.programme.ID, id, func(add func(Cell, Counts) error) error {
+			for _, c := range some {
+				if err := add(c, values[c]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return publications, nil
+}
+
+// bySeasons sorts cells by season and divides them into stretches that one insert may have.
+func bySeasons(cells []Cell) iter.Seq[[]Cell] {
+	slices.SortFunc(cells, func(a, b Cell) int { return cmp.Compare(a.Season, b.Season) })
+	return func(yield func([]Cell) bool) {
+		for first, i, seasons := 0, 0, 0; i < len(cells); {
+			season := cells[i].Season
+			for i < len(cells) && cells[i].Season == season {
+				i++
+			}
+			if seasons++; seasons == maxSeasons || i == len(cells) {
+				if !yield(cells[first:i]) {
+					return
+				}
+				first, seasons = i, 0
 			}
 		}
-		return nil
-	})
+	}
 }
 
 // values are the stored counts of some cells as published.

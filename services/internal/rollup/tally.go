@@ -377,16 +377,20 @@ func (t *tally) slice(k seriesKey) slice {
 	return slice{t.seasons.values[k.season], t.corners.values[k.corner].place}
 }
 
-// cut divides series into stretches that have at most so many cells, or are a single one.
+// cut divides series, which come season by season, into stretches of at most maxSeasons seasons that have at most so many
+// cells, or are a single one.
 func (t *tally) cut(order []int32, cells int) [][]int32 {
 	var stretches [][]int32
-	for i, sum := 0, 0; i < len(order); i++ {
+	for i, sum, seasons := 0, 0, 0; i < len(order); i++ {
 		days := 0 // at most
 		for _, in := range t.series[order[i]].columns {
 			days += len(in.pages) * pageDays
 		}
-		if i == 0 || sum+days > cells {
-			stretches, sum = append(stretches, nil), 0
+		if i > 0 && t.series[order[i]].key.season != t.series[order[i-1]].key.season {
+			seasons++
+		}
+		if i == 0 || sum+days > cells || seasons > maxSeasons {
+			stretches, sum, seasons = append(stretches, nil), 0, 1
 		}
 		last := &stretches[len(stretches)-1]
 		*last, sum = append(*last, order[i]), sum+days
