@@ -218,11 +218,7 @@ func (a *Aggregator) Tick(ctx context.Context) (Result, error) {
 		a.config.Log.Debug("tick ended", "reason", err)
 		return Result{Overtaken: true}, nil
 	}
-	if broken := (*inconsistent)(nil); errors.As(err, &broken) {
-		a.metrics.auditMismatches.Inc()
-		err = a.repair(ctx, broken.programme, err)
-	}
-	if err == nil {
+	if err = a.mend(ctx, err); err == nil {
 		a.metrics.ticks.Inc()
 		a.metrics.seconds.Observe(time.Since(started).Seconds())
 		a.metrics.slices.Add(float64(result.Slices))
@@ -358,6 +354,15 @@ type inconsistent struct {
 }
 
 func (e *inconsistent) Unwrap() error { return e.error }
+
+// mend has a programme counted afresh if a tick found its counts inconsistent. It returns the error of the tick.
+func (a *Aggregator) mend(ctx context.Context, err error) error {
+	if broken := (*inconsistent)(nil); errors.As(err, &broken) {
+		a.metrics.auditMismatches.Inc()
+		return a.repair(ctx, broken.programme, err)
+	}
+	return err
+}
 
 // repair has a programme counted afresh: a load of kind repair makes a new generation, and so a full recompute that
 // takes nothing from what is stored. why is returned, joined with what went wrong here.

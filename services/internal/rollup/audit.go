@@ -49,7 +49,7 @@ func (a *Aggregator) auditOne(ctx context.Context, p *programme.Programme, resul
 			continue
 		}
 		if err != nil {
-			return err
+			return a.mend(ctx, err)
 		}
 		if !tick.Waiting {
 			break
