@@ -135,6 +135,13 @@ func RegisterProgrammes(ctx context.Context, conn driver.Conn, sha256 string) (u
 	return 0, ErrBusy
 }
 
+// RegisteredProgrammes is the newest programme file recorded, by the number of its load and its SHA-256; 0 if there is none.
+func RegisteredProgrammes(ctx context.Context, conn driver.Conn) (load uint32, sha256 string, err error) {
+	now, err := readState(ctx, conn)
+	f := now.slots[slot{kind: "programmes"}]
+	return f.load, f.sha256, err
+}
+
 // RegisterRepair makes every number of a programme be counted anew: a load that replaces nothing and is newer than all.
 // It returns its number. Errors are the driver's, or [ErrBusy].
 func RegisterRepair(ctx context.Context, conn driver.Conn, programmeID string) (uint32, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"gapwatch/services/internal/programme"
+	"gapwatch/services/internal/reference"
 )
 
 // AuditResult says what a full recompute of everything found.
@@ -20,9 +21,12 @@ type AuditResult struct {
 
 // Audit publishes what is handled, counts every programme afresh from its events, and compares every cell with what is
 // stored. A programme with a mismatch is logged, measured, and counted afresh. Rows that no snapshot reads any more
-// are removed. An error says what could not be read or written: retry.
+// are removed. An error says what could not be read or written: retry; or it is [ErrOtherProgrammes].
 func (a *Aggregator) Audit(ctx context.Context) (AuditResult, error) {
 	var result AuditResult
+	if err := a.sameProgrammes(ctx); err != nil {
+		return result, err
+	}
 	for _, p := range a.config.Programmes.Programmes {
 		if err := a.auditOne(ctx, p, &result); err != nil {
 			return result, err
@@ -30,6 +34,26 @@ func (a *Aggregator) Audit(ctx context.Context) (AuditResult, error) {
 	}
 	a.audited(result)
 	return result, nil
+}
+
+// ErrOtherProgrammes says that what is published was counted by another programme file than the audit has: by its own it
+// would find everything wrong, count it afresh and stop the aggregator that runs.
+var ErrOtherProgrammes = errors.New("what is published was counted by another programme file; nothing was audited or changed: set GAPWATCH_PROGRAMMES as the aggregator that runs has it")
+
+// sameProgrammes is an error if the newest programme file is not ours. Ours is not registered here in its place, nor, if
+// another one comes in meanwhile, later.
+func (a *Aggregator) sameProgrammes(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	load, sha256, err := reference.RegisteredProgrammes(ctx, a.config.ClickHouse)
+	if err != nil {
+		return err
+	}
+	if load > 0 && sha256 != a.config.Programmes.SHA256 {
+		return fmt.Errorf("%w (SHA-256 %.12s..., not %.12s...)", ErrOtherProgrammes, sha256, a.config.Programmes.SHA256)
+	}
+	a.registered = load
+	return nil
 }
 
 func (a *Aggregator) audited(result AuditResult) {
