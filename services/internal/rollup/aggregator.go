@@ -118,6 +118,7 @@ type Aggregator struct {
 	fifths       grounds
 	generationOf map[string]uint32 // of each programme's eligible people
 	registered   uint32            // the load that our programme file is
+	audited      map[string]uint32 // the generation of each programme that the last audit found published
 	waiting      backlog
 }
 
@@ -148,7 +149,7 @@ func New(config Config) (*Aggregator, error) {
 	if err := config.setDefaults(); err != nil {
 		return nil, err
 	}
-	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}, shared: map[event.RecordID]struct{}{}, fifths: grounds{of: map[string]fifths{}}}, nil
+	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}, shared: map[event.RecordID]struct{}{}, fifths: grounds{of: map[string]fifths{}}, audited: map[string]uint32{}}, nil
 }
 
 // ErrSuperseded says that another aggregator with another programme file has taken over. Stop: two files at once
@@ -171,7 +172,7 @@ func (a *Aggregator) Run(ctx context.Context) error {
 		if err == nil && len(unaudited) > 0 {
 			if err = a.auditOne(ctx, unaudited[0], &found); err == nil {
 				if unaudited = unaudited[1:]; len(unaudited) == 0 {
-					a.audited(found)
+					a.logAudit(found)
 				}
 			}
 		}

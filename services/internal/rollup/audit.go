@@ -32,7 +32,7 @@ func (a *Aggregator) Audit(ctx context.Context) (AuditResult, error) {
 			return result, err
 		}
 	}
-	a.audited(result)
+	a.logAudit(result)
 	return result, nil
 }
 
@@ -56,7 +56,7 @@ func (a *Aggregator) sameProgrammes(ctx context.Context) error {
 	return nil
 }
 
-func (a *Aggregator) audited(result AuditResult) {
+func (a *Aggregator) logAudit(result AuditResult) {
 	a.metrics.audits.Inc()
 	a.config.Log.Info("audit", "compared", result.Compared, "mismatches", result.Mismatches, "skipped", result.Skipped)
 }
@@ -127,7 +127,32 @@ func (a *Aggregator) auditOne(ctx context.Context, p *programme.Programme, resul
 		}
 		return nil
 	}
-	return a.compact(ctx, p.ID, before, counted)
+	if err := a.compact(ctx, p.ID, before, counted); err != nil {
+		return err
+	}
+	return a.removeEligible(ctx, p.ID, generation)
+}
+
+// removeEligible keeps prevention.eligible_cells from growing with every generation: rows of generations below the one
+// that an earlier audit found published are removed. Nobody begins to read those after that audit, and a query that began
+// before it has ended. Another aggregator may write such rows even now, but not publish them: a greater id is in force.
+func (a *Aggregator) removeEligible(ctx context.Context, programme string, published uint32) error {
+	args := []any{clickhouse.Named("programme", programme), clickhouse.Named("generation", a.audited[programme])}
+	var old uint64
+	if err := a.each(ctx, "outdated_eligible", args, func(rows driver.Rows) error { return rows.Scan(&old) }); err != nil {
+		return err
+	}
+	if old > 0 { // a delete, even of nothing, is a mutation
+		remove, err := files.ReadFile("queries/remove_outdated_eligible.sql")
+		if err != nil {
+			return err
+		}
+		if err := a.config.ClickHouse.Exec(ctx, string(remove), args...); err != nil {
+			return fmt.Errorf("remove outdated eligible people: %w", err)
+		}
+	}
+	a.audited[programme] = published // last, since an audit that fails is made again at once
+	return nil
 }
 
 // compact keeps prevention.uptake_months from growing with every step: rows below every base are removed, and where the

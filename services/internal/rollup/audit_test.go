@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gapwatch/services/internal/cases"
+	"gapwatch/services/internal/reference"
 	"gapwatch/services/internal/rollup"
 )
 
@@ -60,4 +61,40 @@ func TestAnAuditByAnotherProgrammeFileChangesNothing(t *testing.T) {
 	}
 	b.audit(b.aggregator(nil)) // by the same file
 	b.audit(live)
+}
+
+// Each generation writes the eligible people again. What is of the past goes at the second audit that finds it so: a query
+// that began before the first one can have been reading it.
+func TestEligiblePeopleOfThePastAreRemovedOneAuditLater(t *testing.T) {
+	b := newBench(t)
+	b.only(b.flu())
+	c := cases.Case{Title: "eligible", Programme: "flu-65", Events: []cases.Event{{Record: "1", Person: "a", On: "2024-10-10", Area: "north-1"}},
+		Eligible: []cases.Eligible{{Season: "2024-25", Since: "2024-10-03", Area: "north-1", People: 100}}}
+	if err := b.country.InsertEligible(t.Context(), b.conn, 2, c); err != nil {
+		t.Fatal(err)
+	}
+	b.put(b.decode(&c, 0))
+	a := b.aggregator(nil)
+	stored := func() (generations, eligible uint64) {
+		t.Helper()
+		if err := b.conn.QueryRow(t.Context(), `SELECT uniqExact(generation), (SELECT sum(eligible) FROM prevention.eligible_now WHERE level = 'neighbourhood')
+			FROM prevention.eligible_cells`).Scan(&generations, &eligible); err != nil {
+			t.Fatal(err)
+		}
+		return generations, eligible
+	}
+	b.tick(a)
+	b.audit(a)
+	for range 2 {
+		if _, err := reference.RegisterRepair(t.Context(), b.conn, "flu-65"); err != nil {
+			t.Fatal(err)
+		}
+		b.tick(a)
+	}
+	for audits, want := range []uint64{3, 3, 1} {
+		if generations, eligible := stored(); generations != want || eligible != 100 {
+			t.Errorf("after %d audits: %d generations, %d people; want %d and 100", audits, generations, eligible, want)
+		}
+		b.audit(a)
+	}
 }

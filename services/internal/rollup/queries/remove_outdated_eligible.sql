@@ -1,0 +1,1 @@
+DELETE FROM prevention.eligible_cells WHERE programme = @programme AND generation < @generation
