@@ -15,10 +15,10 @@
 // at its id; and an older run never replaces a newer one, since the greatest id is the one in force. A step adds to what
 // is published at the position it began at, and gives up if that has moved on. Slices without a changed cell are left alone.
 //
-// A full recompute (first run, new reference data, a large backlog) reads everybody instead, and takes nothing from what is
-// stored: all slices get a new base, below which cells are of the past, and the programme a new floor, below which slices
-// are. So what an overtaken run writes or publishes late is never seen. The audit compares such a recompute with what is
-// published.
+// A full recompute (first run, new reference data, a large backlog, a person of very many records) reads everybody instead,
+// and takes nothing from what is stored: all slices get a new base, below which cells are of the past, and the programme a
+// new floor, below which slices are. So what an overtaken run writes or publishes late is never seen. The audit compares
+// such a recompute with what is published.
 package rollup
 
 import (
@@ -283,19 +283,21 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 		}
 		unread = max(unread, n)
 	}
-	if unread < a.config.Backlog {
-		a.waiting = backlog{}
-		if result.Slices, err = a.step(ctx, behind, to); err == nil {
-			a.logCounted(ctx, behind, to, result.Slices)
-		}
-		return result, err
-	}
-	if a.waiting.wait(unread, a.config.Patience) {
+	full := behind
+	if unread >= a.config.Backlog && a.waiting.wait(unread, a.config.Patience) {
 		result.Waiting = true
 		return result, nil
 	}
 	a.waiting = backlog{}
-	for _, b := range behind {
+	if unread < a.config.Backlog {
+		slices, long, err := a.step(ctx, behind, to)
+		if err != nil {
+			return result, err
+		}
+		result.Slices += slices
+		full = long
+	}
+	for _, b := range full {
 		slices, err := a.recompute(ctx, b.programme, b.generation, to, false)
 		if err != nil {
 			return result, err

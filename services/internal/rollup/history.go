@@ -94,10 +94,8 @@ func located(ix ground) func(string) bool {
 	return func(lsoa string) bool { return lsoa != "" && ix.Find(lsoa) != area.Area{} }
 }
 
-// step adds to changed how the person's counts differ between two positions. It names every cell that the person
-// counted in at any position between, changed or not: an aggregator that publishes after a longer step must overwrite
-// whatever one with shorter steps may have written for these cells.
-func (h *history) step(from, to Position, ix ground, changed map[Cell]Counts) {
+// stops are the positions after one, up to another, at which something became known of the person.
+func (h *history) stops(from, to Position) []Position {
 	stops := []Position{}
 	for _, a := range h.arrivals {
 		if a.at.After(from) && !a.at.After(to) {
@@ -118,8 +116,21 @@ func (h *history) step(from, to Position, ix ground, changed map[Cell]Counts) {
 		}
 		return 0
 	})
+	return slices.Compact(stops)
+}
+
+// work is how many records step looks at between two positions: all of the person's at each stop, so that it grows with
+// their square where one pseudonym stands for everybody whom a sender does not know.
+func (h *history) work(from, to Position) int {
+	return len(h.stops(from, to)) * len(h.arrivals)
+}
+
+// step adds to changed how the person's counts differ between two positions. It names every cell that the person
+// counted in at any position between, changed or not: an aggregator that publishes after a longer step must overwrite
+// whatever one with shorter steps may have written for these cells.
+func (h *history) step(from, to Position, ix ground, changed map[Cell]Counts) {
 	before := h.counts(from, ix)
-	for _, at := range slices.Compact(stops) {
+	for _, at := range h.stops(from, to) {
 		after := h.counts(at, ix)
 		for c, n := range after {
 			if n != before[c] {

@@ -24,9 +24,13 @@ import (
 // people is a set of pseudonyms.
 type people map[event.Pseudonym]struct{}
 
+// stepWork is how many records the people of a programme may be looked at together in one step (history.work): about a
+// second. A full recompute, which looks at each once, takes little longer with ten million.
+const stepWork = 1_000_000
+
 // step publishes what came in after each programme's position, up to one position, and returns how many slices got a
-// new snapshot.
-func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (int, error) {
+// new snapshot, and the programmes that are left to be recomputed in full because a step would take longer.
+func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (count int, long []progress, err error) {
 	started := time.Now()
 	from := behind[0].from
 	for _, b := range behind {
@@ -35,17 +39,29 @@ func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (
 		}
 	}
 	if err := a.readLinks(ctx, to); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	touched, err := a.touched(ctx, from, to)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	read := time.Since(started)
-	written := make([][]publication, len(behind))
+	var short []progress
+	for _, b := range behind {
+		work := 0
+		for _, h := range touched[b.programme.ID].histories {
+			work += h.work(b.from, to)
+		}
+		if work > stepWork {
+			long = append(long, b)
+		} else {
+			short = append(short, b)
+		}
+	}
+	written := make([][]publication, len(short))
 	var group errgroup.Group
 	group.SetLimit(sideBySide)
-	for i, b := range behind {
+	for i, b := range short {
 		group.Go(func() (err error) {
 			where, err := a.ground(ctx, b.programme)
 			if err != nil {
@@ -60,12 +76,12 @@ func (a *Aggregator) step(ctx context.Context, behind []progress, to Position) (
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	rows := slices.Concat(written...)
-	count := len(rows) - len(behind) // one of each is the programme's own
-	a.config.Log.Debug("step", "to", to.Sequence, "slices", count, "read", read, "all", time.Since(started))
-	return count, a.publish(ctx, rows)
+	count = len(rows) - len(short) // one of each is the programme's own
+	a.config.Log.Debug("step", "to", to.Sequence, "slices", count, "long", len(long), "read", read, "all", time.Since(started))
+	return count, long, a.publish(ctx, rows)
 }
 
 // sideBySide is how many programmes are read or written at once: while ClickHouse answers for one, the others are
