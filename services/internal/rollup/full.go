@@ -187,7 +187,7 @@ func (p *portion) group(g *uptake.Group, rows []uint32, texts *codes) group {
 		if text == "" {
 			return 0
 		}
-		for _, row := range rows {
+		for _, row := range rows[:min(len(rows), 8)] { // of very many, a look-up is cheaper
 			if texts.texts[of[row]] == text {
 				return of[row]
 			}

@@ -5,6 +5,7 @@ package uptake
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"gapwatch/services/internal/calendar"
@@ -86,7 +87,7 @@ func Changes(dst []Change, p *programme.Programme, records []Record, located fun
 	case programme.Cohort:
 		if i := qualifying(p, active); i >= 0 {
 			if season, ok := p.Season(active[i].Cohort); ok && active[i].Day <= season.End {
-				return append(dst, Change{Season: season.ID, Day: max(active[i].Day, season.Start), To: groupOf(active, i)})
+				return append(dst, Change{Season: season.ID, Day: max(active[i].Day, season.Start), To: new(filling).groupOf(active, i)})
 			}
 		}
 		return dst
@@ -120,6 +121,7 @@ func preference(a, b Record, located func(string) bool) int {
 
 // seasonal applies rules 1 and 2 season by season: each starts from nothing.
 func seasonal(dst []Change, p *programme.Programme, active []Record) []Change {
+	var fill filling
 	for first := 0; first < len(active); {
 		season, ok := p.SeasonOn(active[first].Day)
 		if !ok { // the season was taken out of the programme file after the event had come in
@@ -131,7 +133,7 @@ func seasonal(dst []Change, p *programme.Programme, active []Record) []Change {
 			end++
 		}
 		if i := qualifying(p, active[first:end]); i >= 0 {
-			dst = append(dst, Change{Season: season.ID, Day: active[first+i].Day, To: groupOf(active, first+i)})
+			dst = append(dst, Change{Season: season.ID, Day: active[first+i].Day, To: fill.groupOf(active, first+i)})
 		}
 		first = end
 	}
@@ -160,12 +162,13 @@ func qualifying(p *programme.Programme, active []Record) int {
 // a day gives that day's group.
 func rolling(dst []Change, p *programme.Programme, active []Record) []Change {
 	var covered span // the one before
+	var fill filling
 	for i := 0; i < len(active); {
 		next := i + 1
 		for next < len(active) && active[next].Day == active[i].Day {
 			next++
 		}
-		now := span{from: active[i].Day, to: active[i].Day.AddMonths(p.Validity), group: groupOf(active, i)}
+		now := span{from: active[i].Day, to: active[i].Day.AddMonths(p.Validity), group: fill.groupOf(active, i)}
 		if next < len(active) {
 			now.to = min(now.to, active[next].Day)
 		}
@@ -198,17 +201,27 @@ func step(dst []Change, before, after span) []Change {
 	return dst
 }
 
+// filling is what an empty ethnicity and practice of a person's records are filled with. It is looked for once, and only if
+// it is needed: somebody may have very many records.
+type filling struct {
+	found               bool
+	ethnicity, practice string
+}
+
 // groupOf is the group of a covering record; an empty ethnicity or practice is filled from the person's newest other
 // active record that has one (rule 4).
-func groupOf(active []Record, covering int) Group {
+func (f *filling) groupOf(active []Record, covering int) Group {
 	r := active[covering]
 	group := Group{LSOA: r.LSOA, Ethnicity: r.Ethnicity, Practice: r.Practice}
-	if group.Ethnicity == "" {
-		group.Ethnicity = newestStated(active, func(r *Record) string { return r.Ethnicity })
+	if r.Ethnicity != "" && r.Practice != "" {
+		return group
 	}
-	if group.Practice == "" {
-		group.Practice = newestStated(active, func(r *Record) string { return r.Practice })
+	if !f.found {
+		f.found = true
+		f.ethnicity = newestStated(active, func(r *Record) string { return r.Ethnicity })
+		f.practice = newestStated(active, func(r *Record) string { return r.Practice })
 	}
+	group.Ethnicity, group.Practice = cmp.Or(r.Ethnicity, f.ethnicity), cmp.Or(r.Practice, f.practice)
 	return group
 }
 
