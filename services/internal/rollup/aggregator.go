@@ -26,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/big"
 	"sync"
 	"time"
@@ -345,6 +346,12 @@ func (a *Aggregator) inForce(ctx context.Context) (map[string]uint32, error) {
 			return nil, fmt.Errorf("read areas: %w", err)
 		}
 		a.areas, a.areasAt = index, generations[""]
+	}
+	if !maps.Equal(generations, a.generationOf) {
+		// What is counted afresh may be so because somebody was removed, who must not live on here. All is read anew, as
+		// at the start.
+		a.links, a.linksUpTo = links{}, Position{}
+		a.shared, a.sharedUpTo = map[event.RecordID]struct{}{}, Position{}
 	}
 	a.generationOf = generations
 	return generations, nil
