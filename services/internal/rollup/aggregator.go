@@ -150,7 +150,7 @@ func New(config Config) (*Aggregator, error) {
 	if err := config.setDefaults(); err != nil {
 		return nil, err
 	}
-	return &Aggregator{config: config, metrics: newMetrics(config.Registry), links: links{}, shared: map[event.RecordID]struct{}{}, fifths: grounds{of: map[string]fifths{}}, audited: map[string]uint32{}}, nil
+	return &Aggregator{config: config, metrics: newMetrics(config.Registry), shared: map[event.RecordID]struct{}{}, fifths: grounds{of: map[string]fifths{}}, audited: map[string]uint32{}}, nil
 }
 
 // ErrSuperseded says that another aggregator with another programme file has taken over. Stop: two files at once

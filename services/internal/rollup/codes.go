@@ -9,7 +9,6 @@ import (
 	"github.com/go-faster/city"
 
 	"gapwatch/services/internal/area"
-	"gapwatch/services/internal/uptake"
 )
 
 // codes turns the hashes of everybody.sql, ClickHouse's cityHash64 of a text, back into the texts that mean something:
@@ -92,9 +91,4 @@ func (c *codes) number(numbers []uint32, hashes []uint64) {
 		}
 		numbers[i] = other
 	}
-}
-
-// group is a group in numbers.
-func (c *codes) group(g *uptake.Group) group {
-	return group{c.numbers[g.LSOA], c.numbers[g.Practice], uint8(letterCode(g.Ethnicity))}
 }

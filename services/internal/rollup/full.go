@@ -10,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"gapwatch/services/internal/calendar"
@@ -103,9 +104,13 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 		singles = newSingles(counted)
 		records []uptake.Record
 		changes []uptake.Change
-		linked  = map[event.Pseudonym][]uptake.Record{} // people of several pseudonyms, by the least of them
+		linked  portion // people of several pseudonyms, by the least of them: held until the end, 90 bytes a record
 	)
-	count := func(records []uptake.Record, in func(*uptake.Group) group) error {
+	several := func(some *portion, rows []uint32) error {
+		records = records[:0]
+		for _, row := range rows {
+			records = append(records, some.row(row, named, texts))
+		}
 		changes = uptake.Changes(changes[:0], p, records, known)
 		for i := range changes {
 			ch := &changes[i]
@@ -113,7 +118,7 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 			if err != nil {
 				return err
 			}
-			singles.change(n, in(&ch.From), in(&ch.To))
+			singles.change(n, some.group(&ch.From, rows, texts), some.group(&ch.To, rows, texts))
 		}
 		return nil
 	}
@@ -123,8 +128,13 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 		}
 		person := event.Pseudonym(some.person[rows[0]])
 		rows = slices.DeleteFunc(rows, func(row uint32) bool { return some.gone[row] })
-		isLinked := len(a.links) > 0 && len(a.links[person]) > 0
-		if len(rows) == 1 && !isLinked {
+		if a.links.any(person) {
+			cluster, _ := a.links.cluster(person)
+			least := slices.MinFunc(cluster, func(a, b event.Pseudonym) int { return bytes.Compare(a[:], b[:]) })
+			linked.take(some, rows, uuid.UUID(least))
+			return nil
+		}
+		if len(rows) == 1 {
 			row := rows[0]
 			kind, err := singles.kind(some, row, func() []uptake.Change {
 				return uptake.Changes(changes[:0], p, []uptake.Record{some.row(row, named, texts)}, known)
@@ -135,27 +145,27 @@ func (a *Aggregator) countAll(ctx context.Context, p *programme.Programme, to Po
 			singles.add(kind, group{some.lsoas[row], some.practices[row], some.ethnicity[row]})
 			return nil
 		}
-		records = records[:0]
-		for _, row := range rows {
-			records = append(records, some.row(row, named, texts))
-		}
-		if isLinked {
-			cluster, _ := a.links.cluster(person)
-			least := slices.MinFunc(cluster, func(a, b event.Pseudonym) int { return bytes.Compare(a[:], b[:]) })
-			linked[least] = append(linked[least], records...)
-			return nil
-		}
-		return count(records, func(g *uptake.Group) group { return some.group(g, rows, texts) })
+		return several(some, rows)
 	}); err != nil {
 		return nil, err
 	}
-	for _, records := range linked {
-		if err := count(records, texts.group); err != nil {
-			return nil, err
-		}
+	linked.sort(linked.person, nil, 0, 1)
+	if err := linked.each(linked.person, func(rows []uint32) error { return several(&linked, rows) }); err != nil {
+		return nil, err
 	}
 	singles.flush()
 	return counted, counted.finish()
+}
+
+// take takes rows of another portion in, under another pseudonym.
+func (p *portion) take(from *portion, rows []uint32, person uuid.UUID) {
+	for _, i := range rows {
+		p.person, p.record = append(p.person, person), append(p.record, from.record[i])
+		p.micros, p.precedence = append(p.micros, from.micros[i]), append(p.precedence, from.precedence[i])
+		p.status, p.dose, p.day = append(p.status, from.status[i]), append(p.dose, from.dose[i]), append(p.day, from.day[i])
+		p.season, p.ethnicity = append(p.season, from.season[i]), append(p.ethnicity, from.ethnicity[i])
+		p.lsoas, p.practices = append(p.lsoas, from.lsoas[i]), append(p.practices, from.practices[i])
+	}
 }
 
 // version is which version of which record a row is.
