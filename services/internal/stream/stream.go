@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -175,16 +176,20 @@ func OnlyRejections(err error) bool {
 var ErrStream = errors.New("stream set-up")
 
 func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
-	existing, err := js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = js.CreateStream(ctx, want)
-		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			return refused(want.Name, "create", err)
+	// While several services ask for a stream at once, a server sets room aside for each of them, and may say to all that it
+	// has none left: that passes.
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval = 50 * time.Millisecond
+	existing, err := backoff.Retry(ctx, func() (jetstream.Stream, error) {
+		existing, err := find(ctx, js, want)
+		var api *jetstream.APIError
+		if err != nil && (!errors.As(err, &api) || api.ErrorCode != codeNoStorage) {
+			err = backoff.Permanent(err)
 		}
-		existing, err = js.Stream(ctx, want.Name) // another service was faster, with other options
-	}
+		return existing, err
+	}, backoff.WithBackOff(wait), backoff.WithMaxElapsedTime(3*time.Second))
 	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", want.Name, err)
+		return err
 	}
 	have := existing.CachedInfo().Config
 	merged, changed, err := merge(have, want)
@@ -193,6 +198,22 @@ func ensure(ctx context.Context, js jetstream.JetStream, want jetstream.StreamCo
 	}
 	_, err = js.UpdateStream(ctx, merged)
 	return refused(want.Name, "update", err)
+}
+
+// find is a stream, made if it is not there.
+func find(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	found, err := js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		found, err = js.CreateStream(ctx, want)
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return found, refused(want.Name, "create", err)
+		}
+		found, err = js.Stream(ctx, want.Name) // another service was faster, with other options
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up stream %s: %w", want.Name, err)
+	}
+	return found, nil
 }
 
 // refused tells what passes (no connection, no leader yet) from what the server will refuse again.

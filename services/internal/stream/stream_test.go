@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -156,6 +157,40 @@ func TestEnsureByTwoAtOnce(t *testing.T) {
 	_, js := server.Connect()
 	if got := config(t, js, stream.Events).MaxBytes; got != 4<<20 {
 		t.Errorf("MaxBytes %d", got)
+	}
+}
+
+// A server counts what a stream may take as soon as it is asked to make it. Of several that ask at once, on a disk that has room
+// for one, none may give up.
+func TestEnsureByManyAtOnceWhereThereIsRoomForOne(t *testing.T) {
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(),
+		JetStreamMaxStore: 3 << 30, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() {
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	if !s.ReadyForConnections(2 * time.Minute) {
+		t.Fatal("NATS does not start")
+	}
+	errs := make(chan error)
+	for range 8 {
+		nc, js, err := stream.Connect(stream.ConnectOptions{URL: s.ClientURL(), Name: t.Name()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		go func() {
+			errs <- stream.Ensure(within(t, 2*time.Minute), js, stream.Options{MaxBytes: 2 << 30, DeadLetterBytes: 1 << 20, GapBytes: 1 << 20})
+		}()
+	}
+	for range 8 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
