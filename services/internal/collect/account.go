@@ -76,6 +76,10 @@ func (c *Collector) accountOnce(ctx context.Context, book *ledger) error {
 // position is a place in one of the streams that there were.
 type position struct{ stream, sequence uint64 }
 
+func (p position) isBefore(stream, sequence uint64) bool {
+	return p.stream < stream || p.stream == stream && p.sequence < sequence
+}
+
 //go:embed newest.sql
 var newestQuery string
 

@@ -132,32 +132,34 @@ func (b *batch) stamp(ctx context.Context) error {
 var lettersQuery string
 
 // withoutLetters leaves out the rows of messages that became dead letters when they were delivered before: the programme file or
-// the table may have been put right since, and what counts may not turn up below a position that was counted.
+// the table may have been put right since, and what counts may not turn up below a position that was counted. A NATS that was
+// restored gives old sequences to new messages: those came in after the letter.
 func (b *batch) withoutLetters(ctx context.Context, rows []Row) ([]Row, error) {
 	again := make(map[position]*Message)
 	first, last := make(map[uint64]uint64), make(map[uint64]uint64) // by stream
 	for i := range b.messages {
 		m := &b.messages[i]
-		if m.Delivered < 2 || m.Rejection != nil {
+		if m.Delivered < 2 && b.before.isBefore(m.Stream, m.Sequence) || m.Rejection != nil {
 			continue
 		}
 		if again[position{m.Stream, m.Sequence}] = m; last[m.Stream] == 0 {
-			first[m.Stream], last[m.Stream] = m.Sequence, m.Sequence
+			first[m.Stream] = m.Sequence
 		}
 		first[m.Stream], last[m.Stream] = min(first[m.Stream], m.Sequence), max(last[m.Stream], m.Sequence)
 	}
 	letters := false
 	for created := range last {
 		var sequences []uint64
+		var at []time.Time
 		err := b.ask(ctx, "look up dead letters", func(ctx context.Context) error {
 			return b.ClickHouse.QueryRow(ctx, lettersQuery, clickhouse.Named("stream", created),
-				clickhouse.Named("first", first[created]), clickhouse.Named("last", last[created])).Scan(&sequences)
+				clickhouse.Named("first", first[created]), clickhouse.Named("last", last[created])).Scan(&sequences, &at)
 		})
 		if err != nil {
 			return nil, err
 		}
-		for _, sequence := range sequences {
-			if m, is := again[position{created, sequence}]; is {
+		for i, sequence := range sequences {
+			if m, is := again[position{created, sequence}]; is && at[i].After(m.Received) {
 				m.Letter, letters = true, true
 			}
 		}

@@ -32,6 +32,7 @@ type Collector struct {
 	metrics  *metrics
 	source   source
 	suspects suspects
+	before   position   // up to where anything had been handled at the start
 	fetching sync.Mutex // one owner fetches at a time, so that batches fill up
 	older    uint64     // creation of the stream that was last found to be older than what was handled
 }
@@ -96,6 +97,12 @@ func (c *Collector) prepare(ctx context.Context) error {
 		if err := c.retry(ctx, "prepare ClickHouse", func() error { return c.judged(c.Prepare(ctx)) }); err != nil {
 			return err
 		}
+	}
+	if err := c.ask(ctx, "find what was handled last", func(ctx context.Context) (err error) {
+		c.before, err = c.newestHandled(ctx)
+		return err
+	}); err != nil {
+		return err
 	}
 	return c.retry(ctx, "set up NATS", func() error { return c.refresh(ctx) })
 }

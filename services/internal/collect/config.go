@@ -130,7 +130,7 @@ func (c Config) Validate() error {
 }
 
 // ackWait is how long JetStream waits for an acknowledgement or a sign of life before it hands a message to somebody
-// else. A collector gives a sign three times in that time.
+// else. A collector gives a sign three times in that time, so that a try may take longer.
 func (c Config) ackWait() time.Duration { return 3 * (c.InsertTimeout + c.FlushTimeout) }
 
 // maxAckPending lets every collector hold its batches and fetch one more, beside the suspects that it waits for. Too few,

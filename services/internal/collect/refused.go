@@ -16,6 +16,10 @@ import (
 // someRows is how many rows are refused alone, with none stored since, before the table is blamed.
 const someRows = 16
 
+// enoughRows is how many rows of a batch are refused alone, with none stored, before the others are not tried alone any more: by
+// then every two of its rows were refused together.
+const enoughRows = 1000
+
 // refusal is a row that ClickHouse refused when it was tried alone.
 type refusal struct {
 	row    []Row // the one
@@ -30,6 +34,7 @@ func (r *refusal) message() position { return position{r.row[0].Stream, r.row[0]
 func (b *batch) store(ctx context.Context, rows []Row) error {
 	var refused []refusal
 	var good []Row
+	looking := false
 	for pieces := cut(rows, maxPartitions); len(pieces) > 0; {
 		piece := pieces[0]
 		pieces = pieces[1:]
@@ -41,10 +46,17 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 		case !b.refuses(ctx, err):
 			return err
 		case len(piece) > 1:
+			if !looking {
+				looking = true
+				b.Logger.Warn("ClickHouse refuses rows: looking for which", "rows", len(piece), "error", reason(err))
+			}
 			half := len(piece) / 2
 			pieces = append(pieces, piece[:half], piece[half:])
 		default:
 			refused = append(refused, refusal{piece, before, err})
+			if len(refused) == enoughRows && good == nil {
+				return b.suspect(refused)
+			}
 		}
 	}
 	switch {
