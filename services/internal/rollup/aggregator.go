@@ -117,10 +117,11 @@ type Aggregator struct {
 	areas        *area.Index
 	areasAt      uint32 // the generation that areas are of
 	fifths       grounds
-	generationOf map[string]uint32 // of each programme's eligible people
+	generationOf map[string]uint32 // the newest loads that change counts, as inForce returns them
 	registered   uint32            // the load that our programme file is
 	audited      map[string]uint32 // the generation of each programme that the last audit found published
 	waiting      backlog
+	rests        map[string]time.Time // programmes that a step took too long for, and until when they rest
 }
 
 // backlog is a pile of unread messages that may still grow.
@@ -133,6 +134,10 @@ type backlog struct {
 // grown is how long a backlog must not have grown to be called complete: a collector that takes in large batches is heard
 // of every few seconds.
 const grown = 5 * time.Second
+
+// rest is how long a programme that a step took too long for is left alone after it was counted in full: to count it so again
+// and again would keep ClickHouse busy, and leave a copy of all cells each time.
+const rest = time.Minute
 
 // wait tells whether to wait for more, now that so much is unread.
 func (b *backlog) wait(unread uint64, patience time.Duration) bool {
@@ -150,7 +155,7 @@ func New(config Config) (*Aggregator, error) {
 	if err := config.setDefaults(); err != nil {
 		return nil, err
 	}
-	return &Aggregator{config: config, metrics: newMetrics(config.Registry), shared: map[event.RecordID]struct{}{}, fifths: grounds{of: map[string]fifths{}}, audited: map[string]uint32{}}, nil
+	return &Aggregator{config: config, metrics: newMetrics(config.Registry), shared: map[event.RecordID]struct{}{}, fifths: grounds{of: map[string]fifths{}}, audited: map[string]uint32{}, rests: map[string]time.Time{}}, nil
 }
 
 // ErrSuperseded says that another aggregator with another programme file has taken over. Stop: two files at once
@@ -203,9 +208,9 @@ type Result struct {
 	At      Position // published up to here, if not Waiting
 	Full    int      // programmes that were recomputed in full
 	Slices  int      // slices that got a new snapshot
-	Waiting bool     // a backlog is left to grow first
+	Waiting bool     // a backlog is left to grow first, or a programme rests
 
-	Overtaken bool // another aggregator published meanwhile, and this one nothing: the rest of the result says nothing
+	Overtaken bool // another aggregator published meanwhile: the rest of the result says nothing
 }
 
 // Tick publishes everything that is handled by now. The error says what could not be read or written; what was
@@ -246,6 +251,15 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 	}
 
 	result := Result{At: to}
+	full := func(p *programme.Programme, generation uint32, fresh bool) error {
+		slices, err := a.recompute(ctx, p, generation, to, fresh)
+		if err != nil {
+			return err
+		}
+		result.Full++
+		result.Slices += slices
+		return nil
+	}
 	var behind []progress // programmes to step; those to recompute in full are done at once
 	for _, p := range a.config.Programmes.Programmes {
 		generation := max(generations[""], generations[p.ID])
@@ -261,13 +275,18 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 		case at > generation:
 			return result, errOvertaken // another aggregator knows of newer reference data
 		case !known || at < generation:
-			slices, err := a.recompute(ctx, p, generation, to, true)
-			if err != nil {
+			if err := full(p, generation, true); err != nil {
 				return result, err
 			}
-			result.Full++
-			result.Slices += slices
-		case to.After(from):
+		case !to.After(from):
+		case time.Now().Before(a.rests[p.ID]):
+			result.Waiting = true
+		case !a.rests[p.ID].IsZero():
+			delete(a.rests, p.ID)
+			if err := full(p, generation, false); err != nil {
+				return result, err
+			}
+		default:
 			behind = append(behind, progress{p, generation, from, id})
 		}
 	}
@@ -284,27 +303,27 @@ func (a *Aggregator) tick(ctx context.Context) (Result, error) {
 		}
 		unread = max(unread, n)
 	}
-	full := behind
 	if unread >= a.config.Backlog && a.waiting.wait(unread, a.config.Patience) {
 		result.Waiting = true
 		return result, nil
 	}
 	a.waiting = backlog{}
+	left := behind
 	if unread < a.config.Backlog {
 		slices, long, err := a.step(ctx, behind, to)
 		if err != nil {
 			return result, err
 		}
 		result.Slices += slices
-		full = long
+		for _, b := range long {
+			a.rests[b.programme.ID] = time.Now().Add(rest)
+		}
+		left = long
 	}
-	for _, b := range full {
-		slices, err := a.recompute(ctx, b.programme, b.generation, to, false)
-		if err != nil {
+	for _, b := range left {
+		if err := full(b.programme, b.generation, false); err != nil {
 			return result, err
 		}
-		result.Full++
-		result.Slices += slices
 	}
 	a.logCounted(ctx, behind, to, result.Slices)
 	return result, nil

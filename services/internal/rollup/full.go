@@ -35,37 +35,33 @@ func (a *Aggregator) recompute(ctx context.Context, p *programme.Programme, gene
 			return 0, fmt.Errorf("programme %s: eligible people: %w", p.ID, err)
 		}
 	}
-	extents, err := a.slicesOf(ctx, p.ID)
+	if err := a.checkpoint("cells"); err != nil {
+		return 0, err
+	}
+	id := snapshotID(generation, to)
+	if err := a.insertTally(ctx, p.ID, id, counted); err != nil {
+		return 0, err
+	}
+	all, err := a.slicesOf(ctx, p.ID) // those that have become empty as well
 	if err != nil {
 		return 0, err
 	}
-	all := map[slice]bool{}
-	for s := range extents {
-		all[s] = true // those that have become empty as well
-	}
 	for i := range counted.series {
-		all[counted.slice(counted.series[i].key)] = true
+		all[counted.slice(counted.series[i].key)] = extent{}
 	}
 	delete(all, slice{}) // the programme's own row
-	id := snapshotID(generation, to)
 	rows := []publication{{programme: p.ID, extent: extent{id, id, id}}}
 	for s := range all {
 		rows = append(rows, publication{p.ID, s, extent{id: id, base: id}})
 	}
-	if err := a.checkpoint("cells"); err != nil {
-		return 0, err
-	}
-	if err := a.insertTally(ctx, p.ID, id, counted, all); err != nil {
-		return 0, err
-	}
 	return len(all), a.publish(ctx, rows)
 }
 
-// insertTally writes all cells of some slices under an id, in as many inserts at once as there may be threads.
-func (a *Aggregator) insertTally(ctx context.Context, programme string, id *big.Int, counted *tally, wanted map[slice]bool) error {
+// insertTally writes all cells under an id, in as many inserts at once as there may be threads.
+func (a *Aggregator) insertTally(ctx context.Context, programme string, id *big.Int, counted *tally) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(a.config.Threads)
-	for _, some := range counted.cut(counted.inOrder(func(s slice) bool { return wanted[s] }), insertCells) {
+	for _, some := range counted.cut(counted.inOrder(), insertCells) {
 		group.Go(func() error {
 			return a.insert(ctx, programme, id, func(add func(Cell, Counts) error) error { return counted.each(some, add) })
 		})

@@ -36,6 +36,11 @@ func TestOnePersonOfManyRecordsIsCountedInFull(t *testing.T) {
 	if result := b.tick(a); result.Full != 1 || result.At.Sequence != b.sequence {
 		t.Errorf("%+v: want a full recompute of bp-check, a step of flu-65", result)
 	}
+	one.RecordID[2]++
+	b.put(one, at("flu-65", "2", "c", day))
+	if result := b.tick(a); result.Full != 0 || result.Slices != 1 || !result.Waiting {
+		t.Errorf("%+v: want a step of flu-65, while bp-check rests", result)
+	}
 	b.audit(a)
 	b.put(at("bp-check", "2", "unknown", day.AddDate(0, 2, 0)), at("bp-check", "3", "c", day))
 	if result := b.tick(a); result.Full != 0 {

@@ -322,8 +322,8 @@ func (t *tally) finish() error {
 	return nil
 }
 
-// inOrder are the series of some slices in the order of the table, so that ClickHouse need not sort what is written.
-func (t *tally) inOrder(wanted func(slice) bool) []int32 {
+// inOrder are the series in the order of the table, so that ClickHouse need not sort what is written.
+func (t *tally) inOrder() []int32 {
 	seasons, hoods, codes := ranks(t.seasons.values, cmp.Compare), ranks(t.hoods.values, cmp.Compare), ranks(t.codes.values, cmp.Compare)
 	areas := ranks(t.corners.values, func(a, b corner) int {
 		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.system, b.system))
@@ -335,9 +335,6 @@ func (t *tally) inOrder(wanted func(slice) bool) []int32 {
 	var order []at
 	for i := range t.series {
 		k := t.series[i].key
-		if !wanted(t.slice(k)) {
-			continue
-		}
 		code := uint64(k.code) // a letter or a digit
 		switch k.level {
 		case 0:
