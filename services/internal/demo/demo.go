@@ -191,7 +191,7 @@ func (m mark) write(folder string) error {
 	if err != nil {
 		return err
 	}
-	// Whole or not at all, however this ends: no later start reads half a mark.
+	// Whole or not at all, also if this is killed: no later start reads half a mark.
 	next := markFile(folder) + ".new"
 	if err := os.WriteFile(next, data, 0o600); err != nil {
 		return err

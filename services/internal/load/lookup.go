@@ -299,7 +299,7 @@ func (l *Lookups) endNamer(t *table, e end, columns lookupColumns, relation stri
 	return l.namer(t, e.level, column, relation)
 }
 
-// namer keeps names from a column. A code has one name: of two, none is taken, since which came first says nothing.
+// namer keeps names from a column. A code has one name: two are a fault of the file, since which came first says nothing.
 func (l *Lookups) namer(t *table, level string, column int, relation string) func(code string) {
 	list := &NameList{Level: level, Names: map[string]string{}}
 	l.Names[level+"/"+relation] = list
