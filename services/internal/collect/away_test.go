@@ -121,9 +121,15 @@ func TestClickHouseStartsAfterTheCollector(t *testing.T) {
 func TestToldToStopWhileClickHouseIsAwayHandsBack(t *testing.T) {
 	e := newRestartable(t)
 	r := newRigOn(t, e.URL(), stream.Options{})
+	run := r.collect(func(c *collect.Config) { c.StopTimeout = 50 * time.Millisecond })
+	eventually(t, func() string {
+		if ready := run.ready(); ready != "collector: ok\n" {
+			return "readiness: " + ready
+		}
+		return ""
+	})
 	e.Stop()
 	r.publish(r.samples(0, 100)...)
-	run := r.collect(func(c *collect.Config) { c.StopTimeout = 50 * time.Millisecond })
 	eventually(t, func() string {
 		if run.metric("gapwatch_retries_total", "what", "insert events") == 0 {
 			return "it has no batch yet"
