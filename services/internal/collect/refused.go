@@ -16,21 +16,18 @@ import (
 // someRows is how many rows are refused alone, with none stored since, before the table is blamed.
 const someRows = 16
 
-// enoughRows is how many rows of a batch are refused alone, with none stored, before the others are not tried alone any more: by
-// then every two of its rows were refused together.
-const enoughRows = 1000
-
 // refusal is a row that ClickHouse refused when it was tried alone.
 type refusal struct {
-	row    []Row // the one
-	before uint64
+	row    []Row  // the one
+	before uint64 // how often rows had been stored before the try
 	err    error
 }
 
 func (r *refusal) message() position { return position{r.row[0].Stream, r.row[0].Sequence} }
 
 // store inserts the rows, for as long as it takes. Rows that ClickHouse refuses for good are found by halving what was
-// refused, and their messages are rejected, once it is sure that the fault is not the table's.
+// refused, and their messages are rejected, once it is sure that the fault is not the table's. After it every row is stored, or
+// its message rejected or a suspect: no row is passed over, however many are refused, since what is none of these counts as stored.
 func (b *batch) store(ctx context.Context, rows []Row) error {
 	var refused []refusal
 	var good []Row
@@ -54,9 +51,6 @@ func (b *batch) store(ctx context.Context, rows []Row) error {
 			pieces = append(pieces, piece[:half], piece[half:])
 		default:
 			refused = append(refused, refusal{piece, before, err})
-			if len(refused) == enoughRows && good == nil {
-				return b.suspect(refused)
-			}
 		}
 	}
 	switch {

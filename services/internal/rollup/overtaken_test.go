@@ -41,6 +41,13 @@ func TestWhatAnOvertakenRunDoesIsNotSeen(t *testing.T) {
 	only.SHA256 = b.set.SHA256
 	steps := func(c *rollup.Config) { c.Programmes = only }
 	recomputes := func(c *rollup.Config) { c.Programmes, c.Backlog, c.Patience = only, 1, time.Nanosecond }
+	// overtaken runs an aggregator that another one overtakes at a checkpoint.
+	overtaken := func(kind func(*rollup.Config), at string, by func()) {
+		b.tick(b.aggregator(func(c *rollup.Config) {
+			kind(c)
+			c.Checkpoint = once(at, by)
+		}))
+	}
 	load := uint32(50)
 	rename := func(from, to string) {
 		for name, area := range b.country.Areas {
@@ -55,28 +62,19 @@ func TestWhatAnOvertakenRunDoesIsNotSeen(t *testing.T) {
 	for name, run := range map[string]func(fast *rollup.Aggregator){
 		"a step, in a slice that is new": func(fast *rollup.Aggregator) {
 			b.put(late)
-			b.tick(b.aggregator(func(c *rollup.Config) {
-				steps(c)
-				c.Checkpoint = once("cells", func() { b.put(retraction); b.tick(fast) })
-			}))
+			overtaken(steps, "cells", func() { b.put(retraction); b.tick(fast) })
 		},
 		"a step, in a slice that is known": func(fast *rollup.Aggregator) {
 			b.put(there)
 			b.tick(fast)
 			b.put(late)
-			b.tick(b.aggregator(func(c *rollup.Config) {
-				steps(c)
-				c.Checkpoint = once("cells", func() { b.put(retraction); b.tick(fast) })
-			}))
+			overtaken(steps, "cells", func() { b.put(retraction); b.tick(fast) })
 			b.put(other)
 			b.tick(b.aggregator(steps))
 		},
 		"a recompute": func(fast *rollup.Aggregator) {
 			b.put(late)
-			b.tick(b.aggregator(func(c *rollup.Config) {
-				recomputes(c)
-				c.Checkpoint = once("cells", func() { b.put(retraction); b.tick(fast) })
-			}))
+			overtaken(recomputes, "cells", func() { b.put(retraction); b.tick(fast) })
 			b.put(other)
 			b.tick(b.aggregator(steps))
 		},
@@ -84,10 +82,7 @@ func TestWhatAnOvertakenRunDoesIsNotSeen(t *testing.T) {
 			b.put(there)
 			b.tick(fast)
 			rename("Southby", "Middle")
-			b.tick(b.aggregator(func(c *rollup.Config) {
-				steps(c)
-				c.Checkpoint = once("published", func() { rename("Middle", "Southby"); b.tick(fast) })
-			}))
+			overtaken(steps, "published", func() { rename("Middle", "Southby"); b.tick(fast) })
 		},
 		"a step under an older generation": func(fast *rollup.Aggregator) {
 			conn := &between{Conn: b.conn, query: "-- How far each programme is published", do: func() {
